@@ -1,0 +1,210 @@
+package narrate
+
+import (
+	"fmt"
+	"math/bits"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/fatih/color"
+	"golang.org/x/sys/unix"
+)
+
+// place is one line of the isolation board.
+type place struct {
+	name  string
+	state string // own, host's or none
+	fact  string // what the kernel says of it
+}
+
+const (
+	own   = "own"
+	hosts = "host's"
+	none  = "none"
+)
+
+// Board draws what isolates process pid: each namespace, the root, /proc, the
+// limits, the capabilities and the seccomp filter, and whether it is its own
+// or the host's. All of it is read from the kernel, by comparing what /proc
+// says of pid with what it says of this process.
+func Board(pid int) {
+	if config.Quiet || config.JSON {
+		return
+	}
+	places := board(fmt.Sprint(pid))
+	column := textWidth()
+	if column >= 2*minPlace {
+		column /= 2
+	}
+	var b block
+	b.line(callStyle, "what the command will have of its own:")
+	half := len(places)
+	if column < textWidth() {
+		half = (len(places) + 1) / 2
+	}
+	for i := range half {
+		line := places[i].cell(column)
+		if i+half < len(places) {
+			line += places[i+half].cell(column)
+		}
+		b.lines = append(b.lines, strings.TrimRight(line, " "))
+	}
+	b.print()
+}
+
+const minPlace = 30
+
+// cell is a place in a column: ■ uts     own     uts:[4026532201]
+func (p place) cell(columns int) string {
+	mark, style := "□", plainStyle
+	if p.state == own {
+		mark, style = "■", goodStyle
+	}
+	text := fmt.Sprintf("%s %-8s%-7s%s", mark, p.name, p.state, p.fact)
+	if utf8.RuneCountInString(text) > columns-1 {
+		text, _ = splitRunes(text, columns-2)
+		text += "…"
+	}
+	return color.New().Sprint(style.Sprint(text)) + strings.Repeat(" ", columns-utf8.RuneCountInString(text))
+}
+
+func board(pid string) []place {
+	var places []place
+	for _, name := range []string{"uts", "pid", "mnt", "ipc", "net", "cgroup", "user"} {
+		p := place{name: name, state: none}
+		if theirs := namespace(pid, name); theirs != "" {
+			p.state = compare(namespace("self", name) == theirs)
+			_, inode, _ := strings.Cut(theirs, ":")
+			p.fact = inode
+		}
+		places = append(places, p)
+	}
+	return append(places, rootPlace(pid), procPlace(pid), limitsPlace(pid), capabilitiesPlace(pid), seccompPlace(pid))
+}
+
+func compare(same bool) string {
+	if same {
+		return hosts
+	}
+	return own
+}
+
+func rootPlace(pid string) place {
+	ours, theirs := identity("/proc/self/root/."), identity("/proc/"+pid+"/root/.")
+	return place{"root", compare(ours == theirs), theirs}
+}
+
+// procPlace looks which /proc the process sees: its own, the host's, or none.
+func procPlace(pid string) place {
+	path := "/proc/" + pid + "/root/proc"
+	var fs unix.Statfs_t
+	if unix.Statfs(path, &fs) != nil || fs.Type != unix.PROC_SUPER_MAGIC {
+		return place{"/proc", none, "not mounted"}
+	}
+	return place{"/proc", compare(identity("/proc") == identity(path)), identity(path)}
+}
+
+// identity tells files apart: device and inode number.
+func identity(path string) string {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return "unknown"
+	}
+	return fmt.Sprintf("%d:%d/%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino)
+}
+
+// limitsPlace compares the cgroups of the two sides, and reads the limits.
+func limitsPlace(pid string) place {
+	ours, _ := os.ReadFile("/proc/self/cgroup")
+	theirs, err := os.ReadFile("/proc/" + pid + "/cgroup")
+	if err != nil {
+		return place{"limits", none, "no cgroups here"}
+	}
+	p := place{"limits", hosts, "no group of its own"}
+	var limits []string
+	for _, line := range strings.Split(strings.TrimSpace(string(theirs)), "\n") {
+		if strings.Contains("\n"+string(ours), "\n"+line+"\n") {
+			continue
+		}
+		p.state = own
+		fields := strings.SplitN(line, ":", 3)
+		limits = append(limits, cgroupLimits(fields[1], fields[2])...)
+	}
+	if p.state == own {
+		p.fact = strings.Join(limits, ", ")
+	}
+	return p
+}
+
+// cgroupLimits reads the limits of one cgroup: of a v1 controller, or of the v2
+// tree when controllers is "".
+func cgroupLimits(controllers, path string) []string {
+	mounted, _ := filepath.Glob("/sys/fs/cgroup/" + controllers)
+	if controllers == "" {
+		mounted = []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}
+	}
+	var limits []string
+	for _, tree := range mounted {
+		read := func(file string) string {
+			value, _ := os.ReadFile(filepath.Join(tree, path, file))
+			return strings.TrimSpace(string(value))
+		}
+		if n := read("pids.max"); n != "" && n != "max" {
+			limits = append(limits, n+" pids")
+		}
+		for _, file := range []string{"memory.max", "memory.limit_in_bytes"} {
+			if n, err := strconv.ParseInt(read(file), 10, 64); err == nil && n < 1<<60 {
+				limits = append(limits, fmt.Sprintf("%d MiB", n>>20))
+			}
+		}
+		quota, period, _ := strings.Cut(read("cpu.max"), " ")
+		if quota == "" {
+			quota, period = read("cpu.cfs_quota_us"), read("cpu.cfs_period_us")
+		}
+		q, err1 := strconv.ParseFloat(quota, 64)
+		each, err2 := strconv.ParseFloat(period, 64)
+		if err1 == nil && err2 == nil && q > 0 {
+			limits = append(limits, fmt.Sprintf("%.3g CPU", q/each))
+		}
+	}
+	return limits
+}
+
+func capabilitiesPlace(pid string) place {
+	ours, err1 := capabilities("self")
+	theirs, err2 := capabilities(pid)
+	if err1 != nil || err2 != nil {
+		return place{"caps", none, ""}
+	}
+	fact := fmt.Sprintf("%d of %d", bits.OnesCount64(theirs.effective), bits.OnesCount64(ours.bounding))
+	return place{"caps", compare(ours == theirs), fact}
+}
+
+// capabilitySets are the sets of a process that decide what it may do, and
+// what it can ever regain. See capabilities(7).
+type capabilitySets struct{ effective, permitted, bounding uint64 }
+
+func capabilities(pid string) (sets capabilitySets, err error) {
+	for field, set := range map[string]*uint64{"CapEff": &sets.effective, "CapPrm": &sets.permitted, "CapBnd": &sets.bounding} {
+		if *set, err = strconv.ParseUint(statusField(pid, field), 16, 64); err != nil {
+			return sets, err
+		}
+	}
+	return sets, nil
+}
+
+// seccompPlace reads the seccomp mode, see proc_pid_status(5).
+func seccompPlace(pid string) place {
+	ours, theirs := statusField("self", "Seccomp_filters"), statusField(pid, "Seccomp_filters")
+	mode := map[string]string{"0": "off", "1": "strict", "2": "filter"}[statusField(pid, "Seccomp")]
+	switch {
+	case mode == "" || mode == "off":
+		return place{"seccomp", none, mode}
+	case ours == theirs:
+		return place{"seccomp", hosts, mode}
+	}
+	return place{"seccomp", own, mode}
+}

@@ -1,0 +1,43 @@
+package narrate
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Namespaces shows, for each namespace named as in /proc/PID/ns ("uts",
+// "mnt"), the one that this process is in and the one that pid is in.
+func Namespaces(pid int, names ...string) {
+	for _, name := range names {
+		if theirs := namespace(fmt.Sprint(pid), name); theirs != "" {
+			Evidence("%s → %s", namespace("self", name), theirs)
+		}
+	}
+}
+
+// NSpid shows the pids of one process, as each PID namespace that it is in
+// counts them, from ours inward.
+func NSpid(pid int) {
+	if pids := statusField(fmt.Sprint(pid), "NSpid"); pids != "" {
+		Evidence("NSpid: %s", strings.Join(strings.Fields(pids), " "))
+	}
+}
+
+// namespace identifies a namespace of a process: uts:[4026531838]. It is "" for
+// a process that is gone, and for a namespace that this kernel lacks.
+func namespace(pid, name string) string {
+	link, _ := os.Readlink("/proc/" + pid + "/ns/" + name)
+	return link
+}
+
+// statusField reads one field of /proc/PID/status, see proc_pid_status(5).
+func statusField(pid, field string) string {
+	status, _ := os.ReadFile("/proc/" + pid + "/status")
+	_, rest, found := strings.Cut("\n"+string(status), "\n"+field+":")
+	if !found {
+		return ""
+	}
+	value, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSpace(value)
+}

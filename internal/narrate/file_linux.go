@@ -1,0 +1,37 @@
+package narrate
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Read returns the text of a small file of /proc, /sys or the cgroup tree,
+// without white space around it; "" for one that cannot be read.
+func Read(file string) string {
+	text, _ := os.ReadFile(file)
+	return strings.TrimSpace(string(text))
+}
+
+// Write narrates the write of value into such a file. An error ends the
+// program, with what to do about it.
+func Write(why, file, value string) {
+	if err := TryWrite(why, file, value); err != nil {
+		Fail(err)
+	}
+}
+
+// TryWrite is Write for a caller that wants the error, a *CallError. The file
+// must exist.
+func TryWrite(why, file, value string) error {
+	fd, err := unix.Open(file, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &CallError{Call: fmt.Sprintf("openat(AT_FDCWD, %s, O_WRONLY|O_CLOEXEC)", Quote(file)), Err: err}
+	}
+	defer unix.Close(fd)
+	_, err = TryResult(why, fmt.Sprintf("write(…<%s>, %s, %d)", file, Quote(value), len(value)),
+		func() (int, error) { return unix.Write(fd, []byte(value)) })
+	return err
+}

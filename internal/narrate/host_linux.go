@@ -1,0 +1,178 @@
+package narrate
+
+import (
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Three times Ctrl-C within patience kills the container: pid 1 of a PID
+// namespace gets no default signal actions, so Ctrl-C alone may do nothing.
+const patience = 2 * time.Second
+
+// hostSide is what the host's side must know to end well, whatever happens:
+// the process it started, and the signal that it was told to end with.
+type hostSide struct {
+	mu          sync.Mutex
+	phase       phase
+	pid         int // the container's first process, 0 before it is there and after it has ended
+	signal      syscall.Signal
+	interrupts  []time.Time
+	interrupted chan struct{} // closed with the first signal that ends us
+}
+
+type phase int
+
+const (
+	building phase = iota // a signal ends what is being made
+	running               // Ctrl-C is the command's
+	ending                // signals wait until all is removed
+)
+
+var host = hostSide{interrupted: make(chan struct{})}
+
+// Start narrates the clone that starts the container's side, and returns its
+// pid. From here on the new process ends when we do, whatever happens.
+func Start(why, call string, clone func() (pid int, err error)) int {
+	pid := CallResult(why, call, clone)
+	host.mu.Lock()
+	defer host.mu.Unlock()
+	host.pid = pid
+	if host.signal != 0 { // it came while we were in clone
+		unix.Kill(pid, unix.SIGKILL)
+	}
+	return pid
+}
+
+// watchSignals takes over the signals that would end us before we have
+// removed what we made. What was ignored from the start (nohup) stays so.
+func (h *hostSide) watchSignals() {
+	signals := make(chan os.Signal, 8)
+	for _, sig := range []os.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP, unix.SIGTSTP} {
+		if !signal.Ignored(sig) {
+			signal.Notify(signals, sig)
+		}
+	}
+	go func() {
+		for sig := range signals {
+			h.handle(sig.(syscall.Signal))
+		}
+	}()
+}
+
+func (h *hostSide) handle(sig syscall.Signal) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case sig == unix.SIGTSTP:
+		terminal.stop(h.pid)
+	case h.phase == ending:
+	case h.phase == running && (sig == unix.SIGINT || sig == unix.SIGQUIT):
+		h.interrupts = append(h.interrupts, time.Now())
+		switch n := len(h.interrupts); {
+		case n >= 3 && h.interrupts[n-1].Sub(h.interrupts[n-3]) <= patience:
+			Note("Ctrl-C for the third time within %v: the container is killed.", patience)
+			h.end(sig)
+		case n >= 2 && h.interrupts[n-1].Sub(h.interrupts[n-2]) <= patience:
+			Note("Ctrl-C belongs to the command. Once more within %v kills the container.", patience)
+		}
+	default:
+		if h.pid != 0 {
+			Note("%s: the container is killed.", unix.SignalName(sig))
+		}
+		h.end(sig)
+	}
+}
+
+// end kills the container and remembers why. The host's side then goes on to
+// remove what it made.
+func (h *hostSide) end(sig syscall.Signal) {
+	if h.signal == 0 {
+		h.signal = sig
+		close(h.interrupted)
+	}
+	if h.pid != 0 {
+		unix.Kill(h.pid, unix.SIGKILL)
+	}
+}
+
+func (h *hostSide) running() {
+	h.mu.Lock()
+	h.phase = running
+	h.mu.Unlock()
+}
+
+func (h *hostSide) ended() {
+	h.mu.Lock()
+	h.phase, h.pid = ending, 0
+	h.mu.Unlock()
+}
+
+// stopIfInterrupted ends the program before the next call, when a signal has
+// asked for that while the container was being made.
+func stopIfInterrupted() {
+	host.mu.Lock()
+	sig := host.signal
+	if host.phase != building {
+		sig = 0
+	}
+	host.mu.Unlock()
+	if sig != 0 {
+		end(128 + int(sig))
+	}
+}
+
+// stopped is the panic value with which the host's side unwinds: deferred
+// functions remove what was made, then Main exits with the status.
+type stopped struct{ status int }
+
+// end ends this side. On the host the container's first process is killed and
+// reaped first, so that what it used can be removed.
+func end(status int) {
+	if config.Side == Container {
+		os.Exit(status)
+	}
+	host.mu.Lock()
+	pid := host.pid
+	host.pid, host.phase = 0, ending
+	host.mu.Unlock()
+	if pid != 0 {
+		unix.Kill(pid, unix.SIGKILL)
+		unix.Wait4(pid, nil, 0, nil)
+	}
+	panic(stopped{status})
+}
+
+// Status reads from the answer of waitid how the command ended, and returns
+// the exit status to pass on: the command's own, or 128 plus the number of the
+// signal that killed it, or that told us to kill it.
+func Status(info *unix.Siginfo) int {
+	// x/sys/unix keeps the fields that follow si_code to itself. For SIGCHLD
+	// they are si_pid, si_uid and si_status, see sigaction(2).
+	child := (*struct {
+		signo, errno, code, _ int32
+		pid                   int32
+		uid                   uint32
+		status                int32
+	})(unsafe.Pointer(info))
+	status := int(child.status)
+	const exited, killed, dumped = 1, 2, 3 // CLD_EXITED, CLD_KILLED, CLD_DUMPED
+	switch info.Code {
+	case exited:
+		Evidence("si_code=CLD_EXITED si_status=%d: the command's own exit status", status)
+	case killed, dumped:
+		Evidence("si_code=%s si_status=%s: a signal ended the command",
+			map[int32]string{killed: "CLD_KILLED", dumped: "CLD_DUMPED"}[info.Code],
+			unix.SignalName(syscall.Signal(status)))
+		status += 128
+	}
+	if host.signal != 0 {
+		return 128 + int(host.signal)
+	}
+	return status
+}

@@ -1,0 +1,120 @@
+package narrate
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// containerSide is what the container's side knows of the host's.
+type containerSide struct{ hello hello }
+
+var container containerSide
+
+// Main is what every lesson's main calls. source is the lesson's main.go,
+// whose first comment is the manual. run is the host's side of the lesson, and
+// returns the exit status; child is the container's side, in the process that
+// run starts as "/proc/self/exe child ARG…".
+func Main(source string, run func(command []string) int, child func(args []string)) {
+	manual := parseManual(source)
+	config.Program = manual.program
+	config.Args = os.Args[1:]
+	config.NeedsRoot = strings.Contains(manual.text, "-exec sudo")
+	// A parent-death signal is tied to the thread that called clone: this
+	// goroutine keeps its thread until the end.
+	runtime.LockOSThread()
+
+	if len(os.Args) > 1 && os.Args[1] == "child" {
+		container.listen()
+		// Ctrl-C before the command starts is the host's to answer.
+		signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP)
+		arrive()
+		child(os.Args[2:])
+		return
+	}
+
+	command := parseFlags(manual)
+	Speak(config)
+	terminal.remember()
+	host.watchSignals()
+	os.Exit(untilStopped(func() int { return run(command) }))
+}
+
+// arrive narrates the call that the new process has behind it: between clone
+// and its first line, it started this program again.
+func arrive() {
+	const why = "clone returned in a new process, whose first act is to start this program again, as the container's side. This is its first line."
+	call := fmt.Sprintf("execve(%s, %s, …)", Quote("/proc/self/exe"), Strings(os.Args))
+	announce(why, call)
+	answer(why, call, 0, nil)
+}
+
+// untilStopped runs the host's side to its end, or to the call that failed.
+func untilStopped(run func() int) (status int) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			stop, ok := reason.(stopped)
+			if !ok {
+				panic(reason)
+			}
+			status = stop.status
+		}
+		terminal.restore()
+	}()
+	return run()
+}
+
+// parseFlags returns the command to run. Bad input ends the program.
+func parseFlags(m manual) []string {
+	flags := flag.CommandLine
+	flags.Init(m.program, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.BoolVar(&config.Pause, "pause", false, "wait for Enter before each call")
+	flags.BoolVar(&config.Quiet, "quiet", false, "narrate nothing")
+	flags.BoolVar(&config.JSON, "json", false, "narrate in JSON, one object a line")
+	err := flags.Parse(os.Args[1:])
+	args := flags.Args()
+	switch {
+	case err == flag.ErrHelp || len(args) == 1 && args[0] == "help":
+		m.print(flags)
+		os.Exit(0)
+	case err != nil:
+		FailUsage(err.Error())
+	case len(args) == 0:
+		FailUsage("what shall it do? There is no \"run\" and no command")
+	case args[0] != "run":
+		FailUsage(fmt.Sprintf("there is no %q here, only \"run\"", args[0]))
+	case len(args) == 1:
+		FailUsage("\"run\" needs a command to run")
+	case strings.HasPrefix(args[1], "-"):
+		FailUsage(fmt.Sprintf("%q stands where the command should: flags come before \"run\"", args[1]))
+	}
+	return args[1:]
+}
+
+// print writes the manual, as -h shows it.
+func (m manual) print(flags *flag.FlagSet) {
+	fmt.Printf("%s\n\nUsage:\n\n\t%s [flags] run COMMAND [ARG…]\n\nFlags:\n\n", m.text, m.program)
+	flags.SetOutput(os.Stdout)
+	flags.PrintDefaults()
+	fmt.Print("\nExit status: the command's own; 128+n when signal n killed it; 125 when this program\n" +
+		"failed, 126 when the command cannot be run, 127 when it is not found.\n")
+}
+
+// Made says what was made to be used, if anything was, and returns it. An
+// error ends the program, with what to do about it.
+func Made(thing, note string, err error) string {
+	if err != nil {
+		Fail(err)
+	}
+	if note != "" {
+		Note("%s", note)
+	}
+	return thing
+}

@@ -1,0 +1,299 @@
+package narrate
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"unicode/utf8"
+
+	"github.com/fatih/color"
+	"golang.org/x/sys/unix"
+)
+
+// Side is who speaks.
+type Side string
+
+// The two sides of a container.
+const (
+	Host      Side = "host"
+	Container Side = "container"
+)
+
+// Config says who speaks, and how. The container's side gets the host's.
+type Config struct {
+	Program string   // as a reader types it: step03-pid
+	Args    []string // what the reader typed after the program
+	Side    Side
+	Quiet   bool // say nothing but errors
+	Pause   bool // wait for Enter before each call
+	JSON    bool // one JSON object a line
+
+	NeedsRoot bool // the line that works has sudo in it
+}
+
+var (
+	config = Config{Side: Host}
+	width  = defaultWidth
+)
+
+// Speak sets who speaks and how. It is called once, before anything is narrated.
+func Speak(c Config) {
+	config = c
+	if config.Quiet {
+		return
+	}
+	size, err := unix.IoctlGetWinsize(2, unix.TIOCGWINSZ)
+	if err == nil && size.Col > 0 {
+		width = max(minWidth, min(maxWidth, int(size.Col)))
+	}
+	useColor(err == nil)
+	if config.Pause {
+		openPause()
+	}
+}
+
+// Speaking returns the configuration that Speak was given.
+func Speaking() Config { return config }
+
+// record is a narrated call as -json prints it.
+type record struct {
+	Lesson string `json:"lesson"`
+	Side   Side   `json:"side"`
+	PID    int    `json:"pid"` // as this side sees itself
+	Call   string `json:"call"`
+	Args   string `json:"args"` // as strace prints them, … for what was left out
+	Ret    int    `json:"ret"`
+	Errno  string `json:"errno"` // "" for success, else a name as in errno(3)
+	Why    string `json:"why"`
+	Man    string `json:"man"` // the manual page to read
+}
+
+func newRecord(why, call string) record {
+	name, args, _ := strings.Cut(call, "(")
+	return record{
+		Lesson: config.Program, Side: config.Side, PID: os.Getpid(),
+		Call: name, Args: strings.TrimSuffix(args, ")"), Why: why, Man: manualPage(name),
+	}
+}
+
+// print writes r as one line of JSON.
+func (r record) print() {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(r) == nil {
+		os.Stderr.WriteString(b.String())
+	}
+}
+
+// manualPage names the page of section 2 that describes a call. Some pages
+// describe a family: mkdirat stands in mkdir(2).
+func manualPage(call string) string {
+	switch call {
+	case "":
+		return ""
+	case "clone3":
+		return "clone(2)"
+	case "umount2":
+		return "umount(2)"
+	case "prctl", "seccomp", "chdir":
+	case "sendto":
+		return "rtnetlink(7)"
+	case "setresgid":
+		return "setresuid(2)"
+	default:
+		call = strings.TrimSuffix(call, "at")
+	}
+	return call + "(2)"
+}
+
+// Call narrates a call that answers 0. An error ends the program, with what
+// to do about it.
+func Call(why, call string, do func() error) {
+	if err := Try(why, call, do); err != nil {
+		Fail(err)
+	}
+}
+
+// CallResult narrates a call that answers a number. An error ends the program,
+// with what to do about it.
+func CallResult(why, call string, do func() (int, error)) int {
+	ret, err := TryResult(why, call, do)
+	if err != nil {
+		Fail(err)
+	}
+	return ret
+}
+
+// Try narrates a call that answers 0, and returns its error as a *CallError.
+func Try(why, call string, do func() error) error {
+	_, err := TryResult(why, call, func() (int, error) { return 0, do() })
+	return err
+}
+
+// TryResult narrates a call that answers a number, and returns its error as a
+// *CallError.
+func TryResult(why, call string, do func() (int, error)) (int, error) {
+	stopIfInterrupted()
+	announce(why, call)
+	pause()
+	ret, err := do()
+	return ret, answer(why, call, ret, err)
+}
+
+// CallError is a system call that failed.
+type CallError struct {
+	Call string // as narrated
+	Err  error
+}
+
+// Error names the call with its arguments, and the errno.
+func (e *CallError) Error() string { return e.Call + ": " + errnoText(e.Err) }
+
+// Unwrap returns the errno.
+func (e *CallError) Unwrap() error { return e.Err }
+
+// announce prints why a call is made and what the kernel will see.
+func announce(why, call string) {
+	if config.Quiet || config.JSON {
+		return
+	}
+	var b block
+	b.text(plainStyle, why)
+	b.call(call)
+	b.print()
+}
+
+// answer prints what the kernel said, and wraps an error.
+func answer(why, call string, ret int, err error) error {
+	if err != nil {
+		ret = -1
+	}
+	switch {
+	case config.Quiet:
+	case config.JSON:
+		r := newRecord(why, call)
+		r.Ret, r.Errno = ret, errnoName(err)
+		r.print()
+	case err == nil:
+		more(goodStyle, fmt.Sprintf("= %d", ret))
+	default:
+		more(badStyle, "= -1 "+errnoText(err))
+	}
+	if err == nil {
+		return nil
+	}
+	return &CallError{Call: call, Err: err}
+}
+
+// Note says one thing that is not a system call.
+func Note(format string, args ...any) {
+	if config.Quiet || config.JSON {
+		return
+	}
+	var b block
+	b.text(plainStyle, fmt.Sprintf(format, args...))
+	b.print()
+}
+
+// Chapter prints a heading over the calls that follow.
+func Chapter(title string) {
+	if config.Quiet || config.JSON {
+		return
+	}
+	var b block
+	b.line(callStyle, "── "+title+" "+strings.Repeat("─", max(0, textWidth()-4-utf8.RuneCountInString(title))))
+	b.print()
+}
+
+// Evidence prints a fact that the caller has just read from the kernel.
+func Evidence(format string, args ...any) {
+	if config.Quiet || config.JSON {
+		return
+	}
+	more(plainStyle, "seen: "+fmt.Sprintf(format, args...))
+}
+
+// more adds lines to the block that was printed last.
+func more(style *color.Color, text string) {
+	b := block{continued: true}
+	b.text(style, text)
+	b.print()
+}
+
+// block is one speaker's lines, put together before they are written in one
+// piece, so that two processes never write into each other's lines.
+type block struct {
+	continued bool // no label: the lines belong to the block before
+	lines     []string
+}
+
+func textWidth() int { return width - labelWidth - 2 }
+
+// text adds text, broken into lines.
+func (b *block) text(style *color.Color, text string) {
+	for _, line := range wrap(text, textWidth()) {
+		b.line(style, line)
+	}
+}
+
+// call adds the call in the kernel's words, and where to read about it.
+func (b *block) call(call string) {
+	name, _, _ := strings.Cut(call, "(")
+	lines := wrap(call, textWidth())
+	for i, line := range lines {
+		page := "  man 2 " + strings.TrimSuffix(manualPage(name), "(2)")
+		if i == len(lines)-1 && strings.HasSuffix(manualPage(name), "(2)") &&
+			utf8.RuneCountInString(line+page) <= textWidth() {
+			b.lines = append(b.lines, callStyle.Sprint(line)+faintStyle.Sprint(page))
+			return
+		}
+		b.line(callStyle, line)
+	}
+}
+
+func (b *block) line(style *color.Color, line string) {
+	b.lines = append(b.lines, style.Sprint(line))
+}
+
+func (b *block) print() {
+	label, bar := hostLabel, hostBar
+	if config.Side == Container {
+		label, bar = containerLabel, containerBar
+	}
+	var out strings.Builder
+	for i, line := range b.lines {
+		if i == 0 && !b.continued {
+			speaker := fmt.Sprintf("%s %d", config.Side, os.Getpid())
+			if len(speaker)+2 <= labelWidth {
+				speaker = " " + speaker + " "
+			}
+			out.WriteString(label.Sprint(speaker) + strings.Repeat(" ", max(0, labelWidth-len(speaker))))
+		} else {
+			out.WriteString(strings.Repeat(" ", labelWidth))
+		}
+		out.WriteString(bar.Sprint("│") + " " + line + "\n")
+	}
+	os.Stderr.WriteString(out.String())
+}
+
+// errnoText is an error as the kernel's manual writes it: EPERM (operation not permitted).
+func errnoText(err error) string {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return fmt.Sprintf("%s (%s)", unix.ErrnoName(errno), errno)
+	}
+	return err.Error()
+}
+
+// errnoName is the name of err's errno, "" for none.
+func errnoName(err error) string {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return unix.ErrnoName(errno)
+	}
+	return ""
+}

@@ -1,0 +1,78 @@
+//go:build linux
+
+// Step02-uts gives the container a UTS namespace: a hostname of its own.
+//
+//	go run -exec sudo ./step02-uts run /bin/sh
+//
+// Inside, try  hostname . On the host, try it too: that one has not changed.
+// Still wrong:  ps  and  kill  in there reach every process of the host.
+package main
+
+import (
+	_ "embed"
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/narrate"
+)
+
+const hostname = "container"
+
+// environment is what the command gets to know of the world.
+var environment = []string{
+	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	"HOME=" + os.Getenv("HOME"),
+	"TERM=" + os.Getenv("TERM"),
+	"PS1=container:$PWD# ",
+}
+
+//go:embed main.go
+var manual string
+
+func main() {
+	narrate.Main(manual, run, child)
+}
+
+// run is the host's side: it starts this program again, as the container's
+// side, and waits until that has ended.
+func run(command []string) int {
+	pid := narrate.Start("A new process begins as a copy of this one, in new namespaces: the names and numbers in them are its own.",
+		"clone(…, flags=…|CLONE_NEWUTS|SIGCHLD)",
+		func() (int, error) {
+			return syscall.ForkExec("/proc/self/exe",
+				append([]string{"/proc/self/exe", "child"}, command...),
+				&syscall.ProcAttr{
+					Env:   os.Environ(),
+					Files: narrate.Files(),
+					Sys: &syscall.SysProcAttr{
+						Cloneflags: unix.CLONE_NEWUTS,
+						Pdeathsig:  unix.SIGKILL, // if we are killed, it must not live on
+					},
+				})
+		})
+	narrate.Namespaces(pid, "uts")
+
+	narrate.Begin(pid)
+
+	var info unix.Siginfo
+	narrate.Wait("Everything is said. Now wait until the command has ended, and learn how.",
+		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
+		func() error { return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED, nil) })
+	return narrate.Status(&info)
+}
+
+// child is the container's side: it prepares its world, then it becomes the
+// command.
+func child(command []string) {
+	narrate.Call("The new UTS namespace has a hostname of its own: changing it does not touch the host's.",
+		fmt.Sprintf("sethostname(%s, %d)", narrate.Quote(hostname), len(hostname)),
+		func() error { return unix.Sethostname([]byte(hostname)) })
+
+	path := narrate.Find(command[0], environment)
+	narrate.Become("This process becomes the command: same pid, new program. When it works, execve does not return.",
+		fmt.Sprintf("execve(%s, %s, …)", narrate.Quote(path), narrate.Strings(command)),
+		func() error { return unix.Exec(path, command, environment) })
+}

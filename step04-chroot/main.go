@@ -1,0 +1,96 @@
+//go:build linux
+
+// Step04-chroot gives the container a root file system: its / is a folder
+// that looks like a small system, and nothing else has a name in there.
+//
+//	go run -exec sudo ./step04-chroot run /bin/sh
+//
+// Inside, try  ls /  : another world. And  ps  : it fails for lack of /proc.
+// Still wrong: there is no /proc; and root can climb out of a chroot.
+package main
+
+import (
+	_ "embed"
+	"flag"
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/narrate"
+	"gonsrun/internal/rootfs"
+)
+
+const hostname = "container"
+
+var rootDir = flag.String("rootfs", "", "use the root file system in `DIR`, not the one made here")
+
+// environment is what the command gets to know of the world.
+var environment = []string{
+	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	"HOME=" + os.Getenv("HOME"),
+	"TERM=" + os.Getenv("TERM"),
+	"PS1=container:$PWD# ",
+}
+
+//go:embed main.go
+var manual string
+
+func main() {
+	narrate.Main(manual, run, child)
+}
+
+// run is the host's side: it starts this program again, as the container's
+// side, and waits until that has ended.
+func run(command []string) int {
+	root := narrate.Made(rootfs.Prepare(*rootDir))
+
+	pid := narrate.Start("A new process begins as a copy of this one, in new namespaces: the names and numbers in them are its own.",
+		"clone(…, flags=…|CLONE_NEWUTS|CLONE_NEWPID|SIGCHLD)",
+		func() (int, error) {
+			return syscall.ForkExec("/proc/self/exe",
+				append([]string{"/proc/self/exe", "child", root}, command...),
+				&syscall.ProcAttr{
+					Env:   os.Environ(),
+					Files: narrate.Files(),
+					Sys: &syscall.SysProcAttr{
+						Cloneflags: unix.CLONE_NEWUTS | unix.CLONE_NEWPID,
+						Pdeathsig:  unix.SIGKILL, // if we are killed, it must not live on
+					},
+				})
+		})
+	narrate.Namespaces(pid, "uts", "pid")
+	narrate.NSpid(pid)
+
+	narrate.Begin(pid)
+
+	var info unix.Siginfo
+	narrate.Wait("Everything is said. Now wait until the command has ended, and learn how.",
+		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
+		func() error { return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED, nil) })
+	return narrate.Status(&info)
+}
+
+// child is the container's side: it prepares its world, then it becomes the
+// command.
+func child(args []string) {
+	root, command := args[0], args[1:]
+
+	narrate.Call("The new UTS namespace has a hostname of its own: changing it does not touch the host's.",
+		fmt.Sprintf("sethostname(%s, %d)", narrate.Quote(hostname), len(hostname)),
+		func() error { return unix.Sethostname([]byte(hostname)) })
+
+	narrate.Call("From now on every path that begins with / begins here.",
+		fmt.Sprintf("chroot(%s)", narrate.Quote(root)),
+		func() error { return unix.Chroot(root) })
+
+	narrate.Call("The working directory is still outside, a way back to the host: leave it.",
+		`chdir("/")`,
+		func() error { return unix.Chdir("/") })
+
+	path := narrate.Find(command[0], environment)
+	narrate.Become("This process becomes the command: same pid, new program. When it works, execve does not return.",
+		fmt.Sprintf("execve(%s, %s, …)", narrate.Quote(path), narrate.Strings(command)),
+		func() error { return unix.Exec(path, command, environment) })
+}

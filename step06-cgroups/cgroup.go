@@ -1,0 +1,126 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/narrate"
+)
+
+// limits: controller, file, value. Files for swap are missing without swap.
+var limits = map[string][]struct{ controller, file, value string }{
+	"cgroup": {
+		{"pids", "pids.max", fmt.Sprint(pidsMax)},
+		{"memory", "memory.limit_in_bytes", fmt.Sprint(memoryMax)},
+		{"memory", "memory.memsw.limit_in_bytes", fmt.Sprint(memoryMax)},
+		{"cpu", "cpu.cfs_quota_us", fmt.Sprint(cpuQuota)}},
+	"cgroup2": {
+		{"pids", "pids.max", fmt.Sprint(pidsMax)},
+		{"memory", "memory.max", fmt.Sprint(memoryMax)},
+		{"memory", "memory.swap.max", "0"},
+		{"cpu", "cpu.max", fmt.Sprintf("%d %d", cpuQuota, cpuPeriod)}},
+}
+
+// tree: v1 has one for each controller, v2 one for all, a hybrid system both.
+type tree struct{ kind, dir, group, leaf, controllers string }
+
+// findTrees looks in the mount table where our controllers are.
+func findTrees() (trees []tree) {
+	missing := " pids memory cpu "
+	for _, line := range strings.Split(narrate.Read("/proc/self/mountinfo"), "\n") {
+		mount, super, _ := strings.Cut(line, " - ")
+		kind, dir := strings.Fields(super)[0], strings.Fields(mount)[4]
+		has := strings.ReplaceAll(super[strings.LastIndex(super, " ")+1:], ",", " ")
+		if kind == "cgroup2" {
+			has = narrate.Read(dir + "/cgroup.controllers")
+		}
+		t := tree{kind, dir, fmt.Sprintf("%s/gonsrun-step06-%d", dir, os.Getpid()), dir + "/gonsrun-leaf", ""}
+		for _, c := range strings.Fields(missing) {
+			if limits[kind] != nil && strings.Contains(" "+has+" ", " "+c+" ") {
+				t.controllers += "+" + c + " "
+				missing = strings.Replace(missing, " "+c+" ", " ", 1)
+			}
+		}
+		if t.controllers != "" {
+			trees = append(trees, t)
+			narrate.Evidence("%s is a %s tree, with %s", dir, kind, t.controllers)
+		}
+	}
+	if missing != " " {
+		narrate.Note("No cgroup tree here has the controller %s: no limit for that.", missing)
+	}
+	return trees
+}
+
+// limit makes a group in the tree, sets its limits, and puts pid into it.
+func (t tree) limit(pid int) {
+	t.sweep()
+	if t.kind == "cgroup2" {
+		t.handDown()
+	}
+	mkdir("A folder made in this tree is a cgroup: the kernel fills it with files.", t.group)
+	for _, l := range limits[t.kind] {
+		file := t.group + "/" + l.file
+		if strings.Contains(t.controllers, "+"+l.controller+" ") && unix.Access(file, unix.F_OK) == nil {
+			narrate.Write("A limit is a number in one of them.", file, l.value)
+		}
+	}
+	narrate.Write("The new process goes in. What it starts will be born in there.", t.group+"/cgroup.procs", fmt.Sprint(pid))
+}
+
+// handDown lets the groups of a v2 tree have its controllers. Where its root is not
+// the kernel's own, as in Docker, that must have no process of its own: cgroups(7).
+func (t tree) handDown() {
+	file := t.dir + "/cgroup.subtree_control"
+	err := narrate.TryWrite("In v2 a group has those controllers that its parent hands down.", file, t.controllers)
+	if errors.Is(err, unix.EBUSY) {
+		mkdir("Busy: there are processes in it. They move into a leaf.", t.leaf)
+		move(t.dir, t.leaf)
+		err = narrate.TryWrite("Once more.", file, t.controllers)
+	}
+	if err != nil {
+		narrate.Fail(err)
+	}
+}
+
+// remove removes the group. The last one to go brings the leaf's processes back.
+func (t tree) remove() {
+	for tries := 0; unix.Rmdir(t.group) == unix.EBUSY && tries < 100; tries++ {
+		time.Sleep(10 * time.Millisecond) // the last process is still on its way out
+	}
+	if t.sweep() == 0 && unix.Access(t.leaf, unix.F_OK) == nil {
+		narrate.TryWrite("The last group is gone.", t.dir+"/cgroup.subtree_control", strings.ReplaceAll(t.controllers, "+", "-"))
+		move(t.leaf, t.dir)
+		unix.Rmdir(t.leaf)
+	}
+}
+
+// sweep removes the groups of runs that were killed, and counts the others.
+func (t tree) sweep() (alive int) {
+	groups, _ := filepath.Glob(t.dir + "/gonsrun-step06-*")
+	for _, group := range groups {
+		pid := group[strings.LastIndex(group, "-")+1:]
+		if unix.Access("/proc/"+pid, unix.F_OK) == nil || unix.Rmdir(group) != nil {
+			alive++
+		}
+	}
+	return alive
+}
+
+func move(from, to string) {
+	for _, pid := range strings.Fields(narrate.Read(from + "/cgroup.procs")) {
+		narrate.TryWrite("It moves.", to+"/cgroup.procs", pid)
+	}
+}
+
+func mkdir(why, dir string) {
+	narrate.Call(why, fmt.Sprintf("mkdirat(AT_FDCWD, %q, 0755)", dir), func() error { return unix.Mkdir(dir, 0o755) })
+}

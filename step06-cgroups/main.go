@@ -1,0 +1,118 @@
+//go:build linux
+
+// Step06-cgroups limits what the container can take from the machine: a
+// cgroup allows it 20 processes, 64 MiB of memory and half a CPU.
+//
+//	go run -exec sudo ./step06-cgroups run /bin/sh
+//
+// Inside, try a fork bomb:  b() { b | b & }; b  — the host stays well.
+// Still wrong: it is root with every capability, on the host's network.
+package main
+
+import (
+	_ "embed"
+	"flag"
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/narrate"
+	"gonsrun/internal/rootfs"
+)
+
+const hostname = "container"
+
+// What the cgroup allows.
+const (
+	pidsMax   = 20
+	memoryMax = 64 << 20 // bytes
+	cpuQuota  = 50_000   // microseconds of CPU time in each cpuPeriod
+	cpuPeriod = 100_000
+)
+
+var rootDir = flag.String("rootfs", "", "use the root file system in `DIR`, not the one made here")
+
+// environment is what the command gets to know of the world.
+var environment = []string{
+	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	"HOME=" + os.Getenv("HOME"),
+	"TERM=" + os.Getenv("TERM"),
+	"PS1=container:$PWD# ",
+}
+
+//go:embed main.go
+var manual string
+
+func main() {
+	narrate.Main(manual, run, child)
+}
+
+// run is the host's side: it starts this program again, as the container's
+// side, and waits until that has ended.
+func run(command []string) int {
+	root := narrate.Made(rootfs.Prepare(*rootDir))
+
+	pid := narrate.Start("A new process begins as a copy of this one, in new namespaces: the names and numbers in them are its own.",
+		"clone(…, flags=…|CLONE_NEWNS|CLONE_NEWUTS|CLONE_NEWPID|SIGCHLD)",
+		func() (int, error) {
+			return syscall.ForkExec("/proc/self/exe",
+				append([]string{"/proc/self/exe", "child", root}, command...),
+				&syscall.ProcAttr{
+					Env:   os.Environ(),
+					Files: narrate.Files(),
+					Sys: &syscall.SysProcAttr{
+						Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWPID,
+						Pdeathsig:  unix.SIGKILL, // if we are killed, it must not live on
+					},
+				})
+		})
+	narrate.Namespaces(pid, "mnt", "uts", "pid")
+	narrate.NSpid(pid)
+
+	for _, tree := range findTrees() {
+		defer tree.remove()
+		tree.limit(pid)
+	}
+	narrate.Begin(pid)
+
+	var info unix.Siginfo
+	narrate.Wait("Everything is said. Now wait until the command has ended, and learn how.",
+		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
+		func() error { return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED, nil) })
+	return narrate.Status(&info)
+}
+
+// child is the container's side: it prepares its world, then it becomes the
+// command.
+func child(args []string) {
+	root, command := args[0], args[1:]
+
+	narrate.Call("The new UTS namespace has a hostname of its own: changing it does not touch the host's.",
+		fmt.Sprintf("sethostname(%s, %d)", narrate.Quote(hostname), len(hostname)),
+		func() error { return unix.Sethostname([]byte(hostname)) })
+
+	narrate.Call("The new mount namespace is a copy of the host's, and its mounts still tell each other. Private: no mount made here reaches the host.",
+		`mount("none", "/", "", MS_REC|MS_PRIVATE, NULL)`,
+		func() error { return unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") })
+
+	narrate.Call("From now on every path that begins with / begins here.",
+		fmt.Sprintf("chroot(%s)", narrate.Quote(root)),
+		func() error { return unix.Chroot(root) })
+
+	narrate.Call("The working directory is still outside, a way back to the host: leave it.",
+		`chdir("/")`,
+		func() error { return unix.Chdir("/") })
+
+	narrate.Call("A new /proc shows the processes of this PID namespace, and no others.",
+		`mount("proc", "/proc", "proc", MS_NOSUID|MS_NODEV|MS_NOEXEC, NULL)`,
+		func() error {
+			return unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
+		})
+
+	path := narrate.Find(command[0], environment)
+	narrate.Become("This process becomes the command: same pid, new program. When it works, execve does not return.",
+		fmt.Sprintf("execve(%s, %s, …)", narrate.Quote(path), narrate.Strings(command)),
+		func() error { return unix.Exec(path, command, environment) })
+}
