@@ -51,7 +51,6 @@ func findTrees() (trees []tree) {
 		}
 		if t.controllers != "" {
 			trees = append(trees, t)
-			narrate.Evidence("%s is a %s tree, with %s", dir, kind, t.controllers)
 		}
 	}
 	if missing != " " {
@@ -66,10 +65,9 @@ func (t tree) limit(pid int) {
 	if t.kind == "cgroup2" {
 		t.handDown()
 	}
-	mkdir("A folder made in this tree is a cgroup: the kernel fills it with files.", t.group)
+	mkdir(fmt.Sprintf("A new folder in a tree of type %s is a new cgroup: the kernel fills it with files.", t.kind), t.group)
 	for _, l := range limits[t.kind] {
-		file := t.group + "/" + l.file
-		if strings.Contains(t.controllers, "+"+l.controller+" ") && unix.Access(file, unix.F_OK) == nil {
+		if file := t.group + "/" + l.file; unix.Access(file, unix.F_OK) == nil {
 			narrate.Write("A limit is a number in one of them.", file, l.value)
 		}
 	}
@@ -80,14 +78,10 @@ func (t tree) limit(pid int) {
 // the kernel's own, as in Docker, that must have no process of its own: cgroups(7).
 func (t tree) handDown() {
 	file := t.dir + "/cgroup.subtree_control"
-	err := narrate.TryWrite("In v2 a group has those controllers that its parent hands down.", file, t.controllers)
-	if errors.Is(err, unix.EBUSY) {
+	if errors.Is(narrate.TryWrite("In v2 a group gets controllers from its parent.", file, t.controllers), unix.EBUSY) {
 		mkdir("Busy: there are processes in it. They move into a leaf.", t.leaf)
 		move(t.dir, t.leaf)
-		err = narrate.TryWrite("Once more.", file, t.controllers)
-	}
-	if err != nil {
-		narrate.Fail(err)
+		narrate.Write("Once more.", file, t.controllers)
 	}
 }
 
@@ -108,7 +102,7 @@ func (t tree) sweep() (alive int) {
 	groups, _ := filepath.Glob(t.dir + "/gonsrun-step06-*")
 	for _, group := range groups {
 		pid := group[strings.LastIndex(group, "-")+1:]
-		if unix.Access("/proc/"+pid, unix.F_OK) == nil || unix.Rmdir(group) != nil {
+		if group != t.group && unix.Access("/proc/"+pid, unix.F_OK) == nil || unix.Rmdir(group) != nil {
 			alive++
 		}
 	}
