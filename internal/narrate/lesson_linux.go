@@ -26,37 +26,25 @@ func Main(source string, run func(command []string) int, child func(args []strin
 	config.Program = manual.program
 	config.Args = os.Args[1:]
 	config.NeedsRoot = strings.Contains(manual.text, "-exec sudo")
-	// A parent-death signal is tied to the thread that called clone: this
-	// goroutine keeps its thread until the end.
-	runtime.LockOSThread()
-
 	if len(os.Args) > 1 && os.Args[1] == "child" {
-		container.listen()
-		// Ctrl-C before the command starts is the host's to answer.
-		signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP)
-		arrive()
+		ContainerSide()
 		child(os.Args[2:])
 		return
 	}
-
 	command := parseFlags(manual)
-	Speak(config)
+	os.Exit(HostSide(config, func() int { return run(command) }))
+}
+
+// HostSide runs the host's side of a program, and returns its exit status.
+// When a call fails or a signal ends it, the deferred functions of run are
+// called, and the terminal is left as it was found.
+func HostSide(c Config, run func() int) (status int) {
+	// A parent-death signal is tied to the thread that called clone: this
+	// goroutine keeps its thread until the end.
+	runtime.LockOSThread()
+	Speak(c)
 	terminal.remember()
 	host.watchSignals()
-	os.Exit(untilStopped(func() int { return run(command) }))
-}
-
-// arrive narrates the call that the new process has behind it: between clone
-// and its first line, it started this program again.
-func arrive() {
-	const why = "clone returned in a new process, whose first act is to start this program again, as the container's side. This is its first line."
-	call := fmt.Sprintf("execve(%s, %s, …)", Quote("/proc/self/exe"), Strings(os.Args))
-	announce(why, call)
-	answer(why, call, 0, nil)
-}
-
-// untilStopped runs the host's side to its end, or to the call that failed.
-func untilStopped(run func() int) (status int) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			stop, ok := reason.(stopped)
@@ -68,6 +56,21 @@ func untilStopped(run func() int) (status int) {
 		terminal.restore()
 	}()
 	return run()
+}
+
+// ContainerSide waits until the host's side lets this one begin, and tells how
+// it came here: between clone and its first line, the new process started this
+// program again.
+func ContainerSide() {
+	runtime.LockOSThread() // what a thread sets for itself must reach the execve
+	container.listen()
+	// Ctrl-C before the command starts is the host's to answer.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP)
+
+	const why = "clone returned in a new process, whose first act is to start this program again, as the container's side. This is its first line."
+	call := fmt.Sprintf("execve(%s, %s, …)", Quote("/proc/self/exe"), Strings(os.Args))
+	announce(why, call)
+	answer(why, call, 0, nil)
 }
 
 // parseFlags returns the command to run. Bad input ends the program.
