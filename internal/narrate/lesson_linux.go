@@ -68,7 +68,7 @@ func ContainerSide() {
 	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP)
 
 	const why = "clone returned in a new process, whose first act is to start this program again, as the container's side. This is its first line."
-	call := fmt.Sprintf("execve(%s, %s, …)", Quote("/proc/self/exe"), Strings(os.Args))
+	call := fmt.Sprintf("execve(%s, %s, …)", Quote(os.Args[0]), Strings(os.Args))
 	announce(why, call)
 	answer(why, call, 0, nil)
 }

@@ -162,7 +162,9 @@ func announce(why, call string) {
 		return
 	}
 	var b block
-	b.text(plainStyle, why)
+	if why != "" {
+		b.text(plainStyle, why)
+	}
 	b.call(call)
 	b.print()
 }

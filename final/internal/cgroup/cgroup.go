@@ -1,0 +1,330 @@
+//go:build linux
+
+// Package cgroup limits what a container can take from the machine, and counts
+// what it takes, on cgroup v1, on v2, and on hybrid systems, where each
+// controller is in one of the two.
+//
+// A controller has one tree. v1 has a tree for each (or for a few together), v2
+// one for all. In each tree that is needed the container gets a group of its
+// own, a folder named gonsrun-ID in the tree's root.
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/narrate"
+)
+
+const (
+	prefix = "gonsrun-"     // a container's group
+	leaf   = "gonsrun-leaf" // where the processes of a v2 root go, see handDown
+
+	// removePatience is how long a group may stay busy after its last process
+	// was reaped.
+	removePatience = 2 * time.Second
+)
+
+// Resources are the limits of a container, named as in the OCI runtime-spec
+// (config-linux.md, Control groups). Zero means no limit.
+type Resources struct {
+	Memory    int64  `json:"memory,omitempty"` // bytes
+	Swap      int64  `json:"swap,omitempty"`   // bytes of memory and swap together, -1 for no limit
+	Quota     int64  `json:"quota,omitempty"`  // microseconds of CPU time in each period
+	Period    int64  `json:"period,omitempty"` // microseconds
+	Cpus      string `json:"cpus,omitempty"`   // a list as in cpuset(7): 0-2,7
+	PidsLimit int64  `json:"pids,omitempty"`   // tasks
+}
+
+// tree is a mounted cgroup file system.
+type tree struct {
+	Dir         string   `json:"dir"`
+	V2          bool     `json:"v2"`
+	Controllers []string `json:"controllers"`
+}
+
+// Group is a container's cgroup in every tree that it needs.
+type Group struct {
+	ID    string `json:"id"`
+	Trees []tree `json:"trees"`
+}
+
+// setting is one write into a file of the group. An optional one is left out
+// where the kernel has no such file.
+type setting struct {
+	controller, file, value string
+	optional                bool
+}
+
+// settings translates limits into the files of v1 or v2.
+func (r Resources) settings(v2 bool) (all []setting) {
+	add := func(controller, v1File, v1Value, v2File, v2Value string) {
+		s := setting{controller: controller, file: v1File, value: v1Value}
+		if v2 {
+			s.file, s.value = v2File, v2Value
+		}
+		s.optional = strings.Contains(s.file, "swap") || strings.Contains(s.file, "memsw")
+		if s.file != "" {
+			all = append(all, s)
+		}
+	}
+	number := func(n int64) string { return strconv.FormatInt(n, 10) }
+	if r.PidsLimit > 0 {
+		add("pids", "pids.max", number(r.PidsLimit), "pids.max", number(r.PidsLimit))
+	}
+	if r.Memory > 0 {
+		add("memory", "memory.limit_in_bytes", number(r.Memory), "memory.max", number(r.Memory))
+		switch {
+		case r.Swap < 0:
+			add("memory", "", "", "memory.swap.max", "max")
+		case r.Swap > 0:
+			add("memory", "memory.memsw.limit_in_bytes", number(r.Swap), "memory.swap.max", number(r.Swap-r.Memory))
+		}
+	}
+	if r.Quota > 0 {
+		add("cpu", "cpu.cfs_period_us", number(r.Period), "cpu.max", number(r.Quota)+" "+number(r.Period))
+		add("cpu", "cpu.cfs_quota_us", number(r.Quota), "", "")
+	}
+	if r.Cpus != "" {
+		add("cpuset", "cpuset.cpus", r.Cpus, "cpuset.cpus", r.Cpus)
+	}
+	return all
+}
+
+// controllers are the ones that the limits need.
+func (r Resources) controllers() (needed []string) {
+	for _, s := range r.settings(false) {
+		if !slices.Contains(needed, s.controller) {
+			needed = append(needed, s.controller)
+		}
+	}
+	return needed
+}
+
+// counters are the controllers that a container is in for being counted, also
+// without a limit.
+var counters = []string{"pids", "memory", "cpu", "cpuacct"}
+
+// Find returns the group of the container id, not made yet, in the trees that
+// this machine has for the limits in r and for counting. A controller that is
+// not there, and that r needs, is an error.
+func Find(id string, r Resources) (*Group, error) {
+	needed := r.controllers()
+	wanted := append(slices.Clone(counters), needed...)
+	g := &Group{ID: id}
+	for _, t := range mounted() {
+		var here []string
+		for _, controller := range t.Controllers {
+			if slices.Contains(wanted, controller) {
+				here = append(here, controller)
+				wanted = slices.DeleteFunc(wanted, func(c string) bool { return c == controller })
+			}
+		}
+		if here != nil {
+			g.Trees = append(g.Trees, tree{t.Dir, t.V2, here})
+		}
+	}
+	for _, controller := range needed {
+		if slices.Contains(wanted, controller) {
+			return nil, fmt.Errorf("the cgroup controller %q, which a limit needs, is in no cgroup tree here: see  grep cgroup /proc/self/mountinfo  and  cat /sys/fs/cgroup/cgroup.controllers", controller)
+		}
+	}
+	return g, nil
+}
+
+// mounted lists the cgroup trees of this machine, proc_pid_mountinfo(5).
+func mounted() (trees []tree) {
+	for _, line := range strings.Split(narrate.Read("/proc/self/mountinfo"), "\n") {
+		mount, super, found := strings.Cut(line, " - ")
+		if !found || !strings.HasPrefix(super, "cgroup") {
+			continue
+		}
+		dir := strings.Fields(mount)[4]
+		options := super[strings.LastIndex(super, " ")+1:]
+		switch kind, _, _ := strings.Cut(super, " "); kind {
+		case "cgroup":
+			trees = append(trees, tree{Dir: dir, Controllers: strings.Split(options, ",")})
+		case "cgroup2":
+			trees = append(trees, tree{Dir: dir, V2: true, Controllers: strings.Fields(narrate.Read(dir + "/cgroup.controllers"))})
+		}
+	}
+	return trees
+}
+
+// Writable reports whether this process may make groups.
+func (g *Group) Writable() bool {
+	for _, t := range g.Trees {
+		if unix.Faccessat(unix.AT_FDCWD, t.Dir, unix.W_OK, unix.AT_EACCESS) != nil {
+			return false
+		}
+	}
+	return len(g.Trees) > 0
+}
+
+func (g *Group) dir(t tree) string { return t.Dir + "/" + prefix + g.ID }
+
+// Make makes the group in its trees and sets the limits.
+func (g *Group) Make(r Resources) error {
+	for _, t := range g.Trees {
+		if t.V2 {
+			if err := t.handDown(); err != nil {
+				return err
+			}
+		}
+		if err := mkdir("A new folder in this tree is a new cgroup.", g.dir(t)); err != nil {
+			return err
+		}
+		if slices.Contains(t.Controllers, "cpuset") && !t.V2 {
+			// A new v1 group has no memory nodes, and takes no process without.
+			if err := narrate.TryWrite("", g.dir(t)+"/cpuset.mems", narrate.Read(t.Dir+"/cpuset.mems")); err != nil {
+				return err
+			}
+		}
+		for _, s := range r.settings(t.V2) {
+			file := g.dir(t) + "/" + s.file
+			if !slices.Contains(t.Controllers, s.controller) || s.optional && unix.Access(file, unix.F_OK) != nil {
+				continue
+			}
+			if err := narrate.TryWrite("", file, s.value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// handDown gives the groups of a v2 tree its controllers. Where the tree's root
+// is not the kernel's own, as in Docker, it must hold no process of its own:
+// those that it has move to a leaf (cgroups(7), "no internal processes").
+func (t tree) handDown() error {
+	file := t.Dir + "/cgroup.subtree_control"
+	has := strings.Fields(narrate.Read(file))
+	missing := ""
+	for _, controller := range t.Controllers {
+		if !slices.Contains(has, controller) {
+			missing += "+" + controller + " "
+		}
+	}
+	if missing == "" {
+		return nil
+	}
+	err := narrate.TryWrite("In v2 a group gets controllers from its parent.", file, missing)
+	if !errors.Is(err, unix.EBUSY) {
+		return err
+	}
+	to := t.Dir + "/" + leaf
+	if err := mkdir("Busy: there are processes in it. They move into a leaf.", to); err != nil && !errors.Is(err, unix.EEXIST) {
+		return err
+	}
+	move(t.Dir, to)
+	return narrate.TryWrite("Once more.", file, missing)
+}
+
+// move moves all processes of one group to another, best effort: some end
+// while we do it.
+func move(from, to string) {
+	for _, pid := range strings.Fields(narrate.Read(from + "/cgroup.procs")) {
+		narrate.TryWrite("", to+"/cgroup.procs", pid)
+	}
+}
+
+func mkdir(why, dir string) error {
+	return narrate.Try(why, fmt.Sprintf("mkdirat(AT_FDCWD, %s, 0755)", narrate.Quote(dir)), func() error { return unix.Mkdir(dir, 0o755) })
+}
+
+// Add puts a process into the group. What it starts will be born there.
+func (g *Group) Add(pid int) error {
+	why := "The container's first process goes in. What it starts will be born there."
+	for _, t := range g.Trees {
+		if err := narrate.TryWrite(why, g.dir(t)+"/cgroup.procs", strconv.Itoa(pid)); err != nil {
+			return err
+		}
+		why = ""
+	}
+	return nil
+}
+
+// Pids lists the processes in the group.
+func (g *Group) Pids() (pids []int) {
+	for _, t := range g.Trees {
+		for _, field := range strings.Fields(narrate.Read(g.dir(t) + "/cgroup.procs")) {
+			if pid, err := strconv.Atoi(field); err == nil && pid > 0 {
+				pids = append(pids, pid)
+			}
+		}
+		break
+	}
+	return pids
+}
+
+// Kill kills every process in the group, and those that they start meanwhile.
+func (g *Group) Kill() {
+	for range 100 {
+		pids := g.Pids()
+		if len(pids) == 0 {
+			return
+		}
+		for _, pid := range pids {
+			unix.Kill(pid, unix.SIGKILL)
+		}
+	}
+}
+
+// Remove removes the group. The last one to go from a v2 root brings the
+// processes of the leaf back.
+func (g *Group) Remove() error {
+	var failed error
+	for _, t := range g.Trees {
+		if err := removeFolder(g.dir(t)); err != nil {
+			failed = err
+		}
+		if others, _ := filepath.Glob(t.Dir + "/" + prefix + "*"); t.V2 && len(others) == 1 && others[0] == t.Dir+"/"+leaf {
+			narrate.TryWrite("The last group is gone: the root takes its processes back.",
+				t.Dir+"/cgroup.subtree_control", "-"+strings.Join(t.Controllers, " -"))
+			move(t.Dir+"/"+leaf, t.Dir)
+			removeFolder(t.Dir + "/" + leaf)
+		}
+	}
+	return failed
+}
+
+// removeFolder removes a group, when its last process is really gone: the
+// kernel has no event for that in v1.
+func removeFolder(dir string) error {
+	deadline := time.Now().Add(removePatience)
+	for {
+		err := unix.Rmdir(dir)
+		if err == nil || err == unix.ENOENT {
+			return nil
+		}
+		if err != unix.EBUSY || time.Now().After(deadline) {
+			return fmt.Errorf("rmdir %s: %w", dir, err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// Version names what this machine has: v1, v2, hybrid or none.
+func Version() string {
+	var v1, v2 bool
+	for _, t := range mounted() {
+		v1 = v1 || !t.V2
+		v2 = v2 || t.V2
+	}
+	switch {
+	case v1 && v2:
+		return "hybrid"
+	case v1:
+		return "v1"
+	case v2:
+		return "v2"
+	}
+	return "none"
+}

@@ -1,0 +1,61 @@
+//go:build linux
+
+package cgroup
+
+import (
+	"strconv"
+	"strings"
+
+	"gonsrun/internal/narrate"
+)
+
+// Usage is what a container takes now. A number is -1 where no controller counts it.
+type Usage struct {
+	Memory      int64 `json:"memory"`       // bytes
+	MemoryLimit int64 `json:"memory_limit"` // bytes, -1 for none
+	CPU         int64 `json:"cpu"`          // microseconds since the start
+	Pids        int64 `json:"pids"`
+	PidsLimit   int64 `json:"pids_limit"` // -1 for none
+	OOMKills    int64 `json:"oom_kills"`
+}
+
+// Usage reads the group's counters.
+func (g *Group) Usage() Usage {
+	u := Usage{-1, -1, -1, -1, -1, 0}
+	set := func(to *int64, text string) {
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil && n < 1<<60 {
+			*to = n
+		}
+	}
+	for _, t := range g.Trees {
+		read := func(file string) string { return narrate.Read(g.dir(t) + "/" + file) }
+		for _, controller := range t.Controllers {
+			switch {
+			case controller == "pids":
+				set(&u.Pids, read("pids.current"))
+				set(&u.PidsLimit, read("pids.max"))
+			case controller == "memory" && t.V2:
+				set(&u.Memory, read("memory.current"))
+				set(&u.MemoryLimit, read("memory.max"))
+				set(&u.OOMKills, field(read("memory.events"), "oom_kill"))
+			case controller == "memory":
+				set(&u.Memory, read("memory.usage_in_bytes"))
+				set(&u.MemoryLimit, read("memory.limit_in_bytes"))
+				set(&u.OOMKills, field(read("memory.oom_control"), "oom_kill"))
+			case controller == "cpu" && t.V2:
+				set(&u.CPU, field(read("cpu.stat"), "usage_usec"))
+			case controller == "cpuacct":
+				set(&u.CPU, strings.TrimSpace(read("cpuacct.usage")))
+				u.CPU /= 1000
+			}
+		}
+	}
+	return u
+}
+
+// field returns the value of a line "name value".
+func field(text, name string) string {
+	_, rest, _ := strings.Cut("\n"+text, "\n"+name+" ")
+	value, _, _ := strings.Cut(rest, "\n")
+	return value
+}
