@@ -1,0 +1,294 @@
+package capability
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// What changes capabilities runs in a child: this test binary again, told by
+// the variable which of scenes to play. A scene ends by execve, as a container
+// does, and what is then left is printed.
+const sceneVariable = "CAPABILITY_TEST_SCENE"
+
+var scenes = map[string]func() (Sets, error){
+	"root": func() (Sets, error) {
+		return dropAll(Default, func() error { return nil })
+	},
+	"nothing": func() (Sets, error) {
+		return dropAll(0, func() error { return nil })
+	},
+	"user": func() (Sets, error) {
+		return dropAll(Default, func() error { return unix.Setresuid(1000, 1000, 1000) })
+	},
+	// A starter that hands on an inheritable and an ambient set must not win.
+	"ambient": func() (Sets, error) {
+		raise := uint32(1 << unix.CAP_NET_RAW)
+		now, err := Read(0)
+		if err != nil {
+			return Sets{}, err
+		}
+		low, high := uint32(now.Permitted), uint32(now.Permitted>>32)
+		data := [2]unix.CapUserData{{Effective: low, Permitted: low, Inheritable: raise}, {Effective: high, Permitted: high}}
+		if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &data[0]); err != nil {
+			return Sets{}, err
+		}
+		if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, unix.CAP_NET_RAW, 0, 0); err != nil {
+			return Sets{}, err
+		}
+		if now, err = Read(0); err != nil || now.Ambient == 0 {
+			return now, fmt.Errorf("the scene is not set: ambient is %s, %v", now.Ambient, err)
+		}
+		return dropAll(Default, func() error { return nil })
+	},
+	// After a drop there is nothing left to drop.
+	"twice": func() (Sets, error) {
+		if _, err := dropAll(Default, func() error { return nil }); err != nil {
+			return Sets{}, err
+		}
+		now, err := Read(0)
+		if steps := DropBounding(now.Bounding, Default); len(steps) != 0 {
+			return now, fmt.Errorf("%d steps to drop nothing", len(steps))
+		}
+		if err != nil {
+			return now, err
+		}
+		return dropAll(Default, func() error { return nil })
+	},
+	// Limit cannot give what is not there.
+	"too much": func() (Sets, error) {
+		if _, err := dropAll(1, func() error { return nil }); err != nil {
+			return Sets{}, err
+		}
+		if err := Limit(3).Do(); !errors.Is(err, unix.EPERM) {
+			return Sets{}, fmt.Errorf("Limit beyond the permitted set: %v, want EPERM", err)
+		}
+		return Read(0)
+	},
+}
+
+// dropAll does what a container does, in the order of the package comment.
+func dropAll(keep Set, becomeUser func() error) (Sets, error) {
+	now, err := Read(0)
+	if err != nil {
+		return now, err
+	}
+	keep &= now.Available()
+	for _, step := range DropBounding(now.Bounding, keep) {
+		if err := step.Do(); err != nil {
+			return now, fmt.Errorf("%s: %w", step.Call, err)
+		}
+	}
+	if err := becomeUser(); err != nil {
+		return now, err
+	}
+	if unix.Getuid() != 0 {
+		keep = 0
+	}
+	if err := Limit(keep).Do(); err != nil {
+		return now, fmt.Errorf("%s: %w", Limit(keep).Call, err)
+	}
+	return Read(0)
+}
+
+func TestMain(m *testing.M) {
+	scene, ok := scenes[os.Getenv(sceneVariable)]
+	if !ok {
+		os.Exit(m.Run())
+	}
+	runtime.LockOSThread()
+	before, err := scene()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	json.NewEncoder(os.Stdout).Encode(before)
+	err = unix.Exec("/bin/cat", []string{"cat", "/proc/self/status"}, nil)
+	fmt.Fprintln(os.Stderr, "execve /bin/cat:", err)
+	os.Exit(1)
+}
+
+// play returns the sets at the end of a scene, and those after its execve.
+func play(t *testing.T, scene string) (before, after Sets) {
+	t.Helper()
+	needsRoot(t)
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = []string{sceneVariable + "=" + scene}
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("scene %s: %v\n%s", scene, err, stderr.String())
+	}
+	first, status, _ := strings.Cut(string(out), "\n")
+	if err := json.Unmarshal([]byte(first), &before); err != nil {
+		t.Fatalf("scene %s: %v in %q", scene, err, first)
+	}
+	if after, err = parseStatus("\n"+status, "cat"); err != nil {
+		t.Fatal(err)
+	}
+	return before, after
+}
+
+func needsRoot(t *testing.T) {
+	t.Helper()
+	now, err := Read(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() != 0 || !now.Effective.Has(unix.CAP_SETPCAP) {
+		t.Skip("only root with CAP_SETPCAP can shrink a bounding set")
+	}
+}
+
+func available(t *testing.T, s Set) Set {
+	t.Helper()
+	now, err := Read(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s & now.Available()
+}
+
+func TestSetsOfAContainer(t *testing.T) {
+	needsRoot(t)
+	kept := available(t, Default)
+	root := Sets{Permitted: kept, Effective: kept, Bounding: kept}
+	for scene, want := range map[string]struct{ before, after Sets }{
+		"root":     {root, root},
+		"ambient":  {root, root},
+		"twice":    {root, root},
+		"nothing":  {Sets{}, Sets{}},
+		"user":     {Sets{Bounding: kept}, Sets{Bounding: kept}},
+		"too much": {Sets{Permitted: 1, Effective: 1, Bounding: 1}, Sets{Permitted: 1, Effective: 1, Bounding: 1}},
+	} {
+		before, after := play(t, scene)
+		if before != want.before || after != want.after {
+			t.Errorf("scene %s:\nbefore execve %+v\nwant          %+v\nafter execve  %+v\nwant          %+v",
+				scene, before, want.before, after, want.after)
+		}
+	}
+}
+
+func TestRead(t *testing.T) {
+	self, err := Read(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if self.Available()&^self.Bounding != 0 || self.Effective&^self.Permitted != 0 {
+		t.Errorf("impossible sets: %+v", self)
+	}
+	if other, err := Read(os.Getpid()); err != nil || other != self {
+		t.Errorf("Read(own pid) = %+v, %v; want %+v", other, err, self)
+	}
+	if _, err := Read(1 << 30); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Read of no process: %v", err)
+	}
+	got, err := parseStatus("Name:\tx\nCapInh:\t0000000000000001\nCapPrm:\t0000000000000002\nCapEff:\t0000000000000003\n"+
+		"CapBnd:\t000001ffffffffff\nCapAmb:\t0000000000000005\nNoNewPrivs:\t0\n", "test")
+	if want := (Sets{1, 2, 3, All, 5}); err != nil || got != want {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+	if _, err := parseStatus("CapInh:\tbanana\n", "test"); err == nil {
+		t.Error("a file without the sets is no error")
+	}
+}
+
+// The kernel in use must not know more capabilities than the list, or the
+// explanations are out of date; it may know fewer.
+func TestListCoversThisKernel(t *testing.T) {
+	text, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
+	if err != nil {
+		t.Skip(err)
+	}
+	var last int
+	fmt.Sscan(string(text), &last)
+	if last >= len(known) {
+		t.Errorf("this kernel has capabilities up to %d, the list ends at %d", last, len(known)-1)
+	}
+}
+
+func TestStepsSayWhatStraceSays(t *testing.T) {
+	needsRoot(t)
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("strace is not installed: apt-get install strace")
+		}
+		t.Skip("strace is not installed")
+	}
+	now, err := Read(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for scene, keep := range map[string]Set{"root": now.Available() & Default, "nothing": 0} {
+		cmd := exec.Command(strace, "-f", "-qq", "-e", "trace=prctl,capset", "-e", "signal=none", self)
+		cmd.Env = []string{sceneVariable + "=" + scene}
+		trace := new(strings.Builder)
+		cmd.Stderr = trace
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%v\n%s", err, trace)
+		}
+		want := append(DropBounding(now.Bounding, keep), Limit(keep))
+		var got []string
+		for _, line := range strings.Split(trace.String(), "\n") {
+			if strings.Contains(line, "PR_CAPBSET") || strings.Contains(line, "capset(") {
+				got = append(got, line)
+			}
+		}
+		if len(got) != len(want) {
+			t.Fatalf("scene %s: strace saw %d calls, %d are told:\n%s", scene, len(got), len(want), trace)
+		}
+		for i, step := range want {
+			if !matches(got[i], step.Call) {
+				t.Errorf("strace says %s\nthe step says  %s", got[i], step.Call)
+			}
+		}
+	}
+}
+
+// matches tells whether a line of strace shows call with success; … in call
+// stands for anything.
+func matches(line, call string) bool {
+	line = strings.TrimLeft(strings.TrimPrefix(line, "[pid"), " 0123456789]")
+	for _, part := range strings.Split(call, "…") {
+		at := strings.Index(line, part)
+		if at < 0 {
+			return false
+		}
+		line = line[at+len(part):]
+	}
+	return strings.HasSuffix(line, " = 0") && strings.TrimSpace(line[:len(line)-3]) == ""
+}
+
+func TestStepsAreInTheKernelsOrder(t *testing.T) {
+	var calls []string
+	for _, step := range DropBounding(1<<63|1<<41|All, All&^mustParse("SYS_MODULE", "BPF")) {
+		calls = append(calls, step.Call)
+	}
+	want := []string{"prctl(PR_CAPBSET_DROP, CAP_SYS_MODULE)", "prctl(PR_CAPBSET_DROP, CAP_BPF)",
+		"prctl(PR_CAPBSET_DROP, 0x29 /* CAP_??? */)", "prctl(PR_CAPBSET_DROP, 0x3f /* CAP_??? */)"}
+	if !slices.Equal(calls, want) {
+		t.Errorf("got  %q\nwant %q", calls, want)
+	}
+}
+
+// A machine's bounding set may lack some: what is not there is not dropped.
+func TestOnlyWhatIsThereIsDropped(t *testing.T) {
+	steps := DropBounding(mustParse("CHOWN", "SYS_ADMIN"), mustParse("CHOWN", "NET_RAW"))
+	if len(steps) != 1 || steps[0].Call != "prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN)" {
+		t.Errorf("got %+v, want only the step for CAP_SYS_ADMIN", steps)
+	}
+}
