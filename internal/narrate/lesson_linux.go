@@ -85,7 +85,7 @@ func parseFlags(m manual) []string {
 	args := flags.Args()
 	switch {
 	case err == flag.ErrHelp || len(args) == 1 && args[0] == "help":
-		m.print(flags)
+		m.print(m.program+" [flags] run COMMAND [ARG…]", flags)
 		os.Exit(0)
 	case err != nil:
 		FailUsage(err.Error())
@@ -102,12 +102,18 @@ func parseFlags(m manual) []string {
 }
 
 // print writes the manual, as -h shows it.
-func (m manual) print(flags *flag.FlagSet) {
-	fmt.Printf("%s\n\nUsage:\n\n\t%s [flags] run COMMAND [ARG…]\n\nFlags:\n\n", m.text, m.program)
+func (m manual) print(usage string, flags *flag.FlagSet) {
+	fmt.Printf("%s\n\nUsage:\n\n\t%s\n\nFlags:\n\n", m.text, usage)
 	flags.SetOutput(os.Stdout)
 	flags.PrintDefaults()
 	fmt.Print("\nExit status: the command's own; 128+n when signal n killed it; 125 when this program\n" +
 		"failed, 126 when the command cannot be run, 127 when it is not found.\n")
+}
+
+// PrintManual prints a program's manual on stdout: the first comment of
+// source, its main.go; how it is used; and its flags.
+func PrintManual(source, usage string, flags *flag.FlagSet) {
+	parseManual(source).print(usage, flags)
 }
 
 // Made says what was made to be used, if anything was, and returns it. An

@@ -1,0 +1,224 @@
+//go:build linux
+
+// Package state keeps, on disk, what is known of each container, so that
+// whatever dies can be found and removed later. A container's folder is made
+// before the first thing that it describes, and removed after the last.
+//
+//	/run/gonsrun/ID/lock         held by the process that looks after the container
+//	/run/gonsrun/ID/config.json  the description that it was started from
+//	/run/gonsrun/ID/state.json   what has become of it
+//	/run/gonsrun/ID/log          what a detached container printed
+//
+// A folder whose lock nobody holds belongs to a container whose keeper is gone.
+package state
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Dir is the folder of one container.
+type Dir struct {
+	ID   string
+	Path string
+	lock int // file descriptor, 0 when we do not hold it
+}
+
+// Root is the folder of all containers: /run/gonsrun for root, else a folder in
+// the user's runtime directory.
+func Root() string {
+	if os.Geteuid() == 0 {
+		return "/run/gonsrun"
+	}
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" && unix.Access(dir, unix.W_OK) == nil {
+		return filepath.Join(dir, "gonsrun")
+	}
+	return fmt.Sprintf("/tmp/gonsrun-%d", os.Geteuid())
+}
+
+// NewID returns an id as Docker's: 12 hexadecimal digits.
+func NewID() string {
+	random := make([]byte, 6)
+	rand.Read(random)
+	return hex.EncodeToString(random)
+}
+
+// Create makes the folder of a new container and holds its lock until this
+// process, and each that inherits the lock, has ended.
+func Create(id string) (*Dir, error) {
+	root, err := ownRoot()
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{ID: id, Path: filepath.Join(root, id)}
+	// Nobody may find the folder without its lock and take it for a dead one's.
+	unlock, err := Lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	building := filepath.Join(root, "."+id)
+	if err := os.Mkdir(building, 0o755); err != nil {
+		return nil, err
+	}
+	if d.lock, err = lockFile(building+"/lock", unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(building, d.Path); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// ownRoot makes the folder of all containers, and refuses one that another
+// user has put there.
+func ownRoot() (string, error) {
+	root := Root()
+	if err := os.MkdirAll(root, 0o711); err != nil {
+		return "", err
+	}
+	var st unix.Stat_t
+	if err := unix.Lstat(root, &st); err != nil {
+		return "", fmt.Errorf("lstat %s: %w", root, err)
+	}
+	if int(st.Uid) != os.Geteuid() || st.Mode&unix.S_IFMT != unix.S_IFDIR || st.Mode&0o022 != 0 {
+		return "", fmt.Errorf("%s is not a folder that only you can write to: remove it, or set XDG_RUNTIME_DIR", root)
+	}
+	return root, nil
+}
+
+func lockFile(path string, how int) (int, error) {
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return 0, fmt.Errorf("open %s: %w", path, err)
+	}
+	if err := unix.Flock(fd, how); err != nil {
+		unix.Close(fd)
+		return 0, fmt.Errorf("flock %s: %w", path, err)
+	}
+	return fd, nil
+}
+
+// Lock holds a lock over all containers of this user, for what must not happen
+// twice at once, and returns the function that lets go of it.
+func Lock() (unlock func(), err error) {
+	root, err := ownRoot()
+	if err != nil {
+		return nil, err
+	}
+	fd, err := lockFile(filepath.Join(root, ".lock"), unix.LOCK_EX)
+	if err != nil {
+		return nil, err
+	}
+	return func() { unix.Close(fd) }, nil
+}
+
+// LockFD is the file descriptor of the lock, for a process that shall hold it too.
+func (d *Dir) LockFD() int { return d.lock }
+
+// Kept reports whether a living process looks after the container.
+func (d *Dir) Kept() bool {
+	fd, err := unix.Open(d.Path+"/lock", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) == unix.EWOULDBLOCK
+}
+
+// Claim takes the lock of a container that nobody looks after, and reports
+// false when somebody does.
+func (d *Dir) Claim() bool {
+	fd, err := lockFile(d.Path+"/lock", unix.LOCK_EX|unix.LOCK_NB)
+	d.lock = fd
+	return err == nil
+}
+
+// Release lets go of the lock.
+func (d *Dir) Release() {
+	unix.Close(d.lock)
+	d.lock = 0
+}
+
+// Folder makes and returns a folder in the container's.
+func (d *Dir) Folder(name string) (string, error) {
+	path := filepath.Join(d.Path, name)
+	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", err
+	}
+	return path, nil
+}
+
+// Save writes value as name.json, in one step: a reader sees the old or the new one.
+func (d *Dir) Save(name string, value any) error {
+	text, err := json.MarshalIndent(value, "", "\t")
+	if err != nil {
+		return fmt.Errorf("save %s: %w", name, err)
+	}
+	path := filepath.Join(d.Path, name+".json")
+	if err := os.WriteFile(path+".new", append(text, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// Load reads name.json into value.
+func (d *Dir) Load(name string, value any) error {
+	text, err := os.ReadFile(filepath.Join(d.Path, name+".json"))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, value); err != nil {
+		return fmt.Errorf("load %s of %s: %w", name, d.ID, err)
+	}
+	return nil
+}
+
+// Remove removes the folder. It goes out of sight first, so that nobody finds
+// half of it.
+func (d *Dir) Remove() error {
+	gone := filepath.Join(filepath.Dir(d.Path), "."+d.ID)
+	if err := os.Rename(d.Path, gone); err != nil {
+		return err
+	}
+	return os.RemoveAll(gone)
+}
+
+// List returns the folders of all containers. What a killed process left half
+// made or half removed is removed.
+func List() ([]*Dir, error) {
+	root := Root()
+	entries, err := os.ReadDir(root)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	var dirs []*Dir
+	for _, entry := range entries {
+		path := filepath.Join(root, entry.Name())
+		switch {
+		case !entry.IsDir():
+		case strings.HasPrefix(entry.Name(), "."):
+			removeHalf(path)
+		default:
+			dirs = append(dirs, &Dir{ID: entry.Name(), Path: path})
+		}
+	}
+	return dirs, err
+}
+
+// removeHalf removes a folder that is out of sight. While we hold the lock
+// nobody is making it.
+func removeHalf(path string) {
+	if unlock, err := Lock(); err == nil {
+		defer unlock()
+		os.RemoveAll(path)
+	}
+}
