@@ -31,7 +31,7 @@ type options struct {
 // parseArguments reads the command line. Bad input ends the program before
 // anything is made.
 func parseArguments(args []string) (o options) {
-	o.narration = narrate.Config{Program: "final", Args: args, Side: narrate.Host, NeedsRoot: true}
+	o.narration = narrate.Config{Program: "final", Args: args, Side: narrate.Host, NeedsRoot: true, Compact: true}
 	narrate.Speak(narrate.Config{Program: "final", Args: args, Side: narrate.Host, NeedsRoot: true, Quiet: true})
 	flags := o.flagSet()
 	parse := func(args []string) []string {

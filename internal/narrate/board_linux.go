@@ -9,7 +9,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/fatih/color"
 	"golang.org/x/sys/unix"
 )
 
@@ -41,16 +40,16 @@ func Board(pid int) {
 	}
 	var b block
 	b.line(callStyle, "what the command will have of its own:")
-	half := len(places)
+	rows := len(places)
 	if column < textWidth() {
-		half = (len(places) + 1) / 2
+		rows = (len(places) + 1) / 2
 	}
-	for i := range half {
-		line := places[i].cell(column)
-		if i+half < len(places) {
-			line += places[i+half].cell(column)
+	for i := range rows {
+		text := places[i].cell(column)
+		if i+rows < len(places) {
+			text += places[i+rows].cell(column)
 		}
-		b.lines = append(b.lines, strings.TrimRight(line, " "))
+		b.lines = append(b.lines, line{strings.TrimRight(text, " "), textWidth()})
 	}
 	b.print()
 }
@@ -65,10 +64,9 @@ func (p place) cell(columns int) string {
 	}
 	text := fmt.Sprintf("%s %-8s%-7s%s", mark, p.name, p.state, p.fact)
 	if utf8.RuneCountInString(text) > columns-1 {
-		text, _ = splitRunes(text, columns-2)
-		text += "…"
+		text = string([]rune(text)[:columns-2]) + "…"
 	}
-	return color.New().Sprint(style.Sprint(text)) + strings.Repeat(" ", columns-utf8.RuneCountInString(text))
+	return style.Sprint(text) + strings.Repeat(" ", columns-utf8.RuneCountInString(text))
 }
 
 func board(pid string) []place {

@@ -31,7 +31,17 @@ func TryWrite(why, file, value string) error {
 		return &CallError{Call: fmt.Sprintf("openat(AT_FDCWD, %s, O_WRONLY|O_CLOEXEC)", Quote(file)), Err: err}
 	}
 	defer unix.Close(fd)
-	_, err = TryResult(why, fmt.Sprintf("write(…<%s>, %s, %d)", file, Quote(value), len(value)),
+	_, err = TryResult(why, fmt.Sprintf("write(…%s>, %s, %d)", shown(file), Quote(value), len(value)),
 		func() (int, error) { return unix.Write(fd, []byte(value)) })
 	return err
+}
+
+// shown is the path of an open file as strace -y writes it, or its end.
+func shown(file string) string {
+	if config.Compact {
+		if parts := strings.Split(file, "/"); len(parts) > 3 {
+			return "/" + strings.Join(parts[len(parts)-3:], "/")
+		}
+	}
+	return "<" + file
 }

@@ -19,6 +19,7 @@ const patience = 2 * time.Second
 // the process it started, and the signal that it was told to end with.
 type hostSide struct {
 	mu          sync.Mutex
+	unwinds     bool // HostSide is there to catch stopped
 	phase       phase
 	pid         int // the container's first process, 0 before it is there and after it has ended
 	signal      syscall.Signal
@@ -134,7 +135,7 @@ type stopped struct{ status int }
 // end ends this side. On the host the container's first process is killed and
 // reaped first, so that what it used can be removed.
 func end(status int) {
-	if config.Side == Container {
+	if !host.unwinds {
 		os.Exit(status)
 	}
 	host.mu.Lock()

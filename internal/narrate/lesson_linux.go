@@ -45,6 +45,7 @@ func HostSide(c Config, run func() int) (status int) {
 	Speak(c)
 	terminal.remember()
 	host.watchSignals()
+	host.unwinds = true
 	defer func() {
 		if reason := recover(); reason != nil {
 			stop, ok := reason.(stopped)
@@ -69,7 +70,7 @@ func ContainerSide() {
 
 	const why = "clone returned in a new process, whose first act is to start this program again, as the container's side. This is its first line."
 	call := fmt.Sprintf("execve(%s, %s, …)", Quote(os.Args[0]), Strings(os.Args))
-	announce(why, call)
+	announce(why, call, true)
 	answer(why, call, 0, nil)
 }
 

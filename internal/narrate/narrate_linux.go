@@ -7,9 +7,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
-	"unicode/utf8"
 
-	"github.com/fatih/color"
 	"golang.org/x/sys/unix"
 )
 
@@ -32,6 +30,7 @@ type Config struct {
 	JSON    bool // one JSON object a line
 
 	NeedsRoot bool // the line that works has sudo in it
+	Compact   bool // about one line a call
 }
 
 var (
@@ -138,7 +137,7 @@ func Try(why, call string, do func() error) error {
 // *CallError.
 func TryResult(why, call string, do func() (int, error)) (int, error) {
 	stopIfInterrupted()
-	announce(why, call)
+	announce(why, call, true)
 	pause()
 	ret, err := do()
 	return ret, answer(why, call, ret, err)
@@ -156,8 +155,9 @@ func (e *CallError) Error() string { return e.Call + ": " + errnoText(e.Err) }
 // Unwrap returns the errno.
 func (e *CallError) Unwrap() error { return e.Err }
 
-// announce prints why a call is made and what the kernel will see.
-func announce(why, call string) {
+// announce prints why a call is made and what the kernel will see. When the
+// answer follows at once, a compact narration leaves the line open for it.
+func announce(why, call string, answerFollows bool) {
 	if config.Quiet || config.JSON {
 		return
 	}
@@ -166,6 +166,7 @@ func announce(why, call string) {
 		b.text(plainStyle, why)
 	}
 	b.call(call)
+	b.open = answerFollows && config.Compact && !config.Pause
 	b.print()
 }
 
@@ -174,16 +175,18 @@ func answer(why, call string, ret int, err error) error {
 	if err != nil {
 		ret = -1
 	}
+	style, text := goodStyle, fmt.Sprintf("= %d", ret)
+	if err != nil {
+		style, text = badStyle, "= -1 "+errnoText(err)
+	}
 	switch {
 	case config.Quiet:
 	case config.JSON:
 		r := newRecord(why, call)
 		r.Ret, r.Errno = ret, errnoName(err)
 		r.print()
-	case err == nil:
-		more(goodStyle, fmt.Sprintf("= %d", ret))
 	default:
-		more(badStyle, "= -1 "+errnoText(err))
+		more(style, text)
 	}
 	if err == nil {
 		return nil
@@ -201,85 +204,12 @@ func Note(format string, args ...any) {
 	b.print()
 }
 
-// Chapter prints a heading over the calls that follow.
-func Chapter(title string) {
-	if config.Quiet || config.JSON {
-		return
-	}
-	var b block
-	b.line(callStyle, "── "+title+" "+strings.Repeat("─", max(0, textWidth()-4-utf8.RuneCountInString(title))))
-	b.print()
-}
-
 // Evidence prints a fact that the caller has just read from the kernel.
 func Evidence(format string, args ...any) {
 	if config.Quiet || config.JSON {
 		return
 	}
 	more(plainStyle, "seen: "+fmt.Sprintf(format, args...))
-}
-
-// more adds lines to the block that was printed last.
-func more(style *color.Color, text string) {
-	b := block{continued: true}
-	b.text(style, text)
-	b.print()
-}
-
-// block is one speaker's lines, put together before they are written in one
-// piece, so that two processes never write into each other's lines.
-type block struct {
-	continued bool // no label: the lines belong to the block before
-	lines     []string
-}
-
-func textWidth() int { return width - labelWidth - 2 }
-
-// text adds text, broken into lines.
-func (b *block) text(style *color.Color, text string) {
-	for _, line := range wrap(text, textWidth()) {
-		b.line(style, line)
-	}
-}
-
-// call adds the call in the kernel's words, and where to read about it.
-func (b *block) call(call string) {
-	name, _, _ := strings.Cut(call, "(")
-	lines := wrap(call, textWidth())
-	for i, line := range lines {
-		page := "  man 2 " + strings.TrimSuffix(manualPage(name), "(2)")
-		if i == len(lines)-1 && strings.HasSuffix(manualPage(name), "(2)") &&
-			utf8.RuneCountInString(line+page) <= textWidth() {
-			b.lines = append(b.lines, callStyle.Sprint(line)+faintStyle.Sprint(page))
-			return
-		}
-		b.line(callStyle, line)
-	}
-}
-
-func (b *block) line(style *color.Color, line string) {
-	b.lines = append(b.lines, style.Sprint(line))
-}
-
-func (b *block) print() {
-	label, bar := hostLabel, hostBar
-	if config.Side == Container {
-		label, bar = containerLabel, containerBar
-	}
-	var out strings.Builder
-	for i, line := range b.lines {
-		if i == 0 && !b.continued {
-			speaker := fmt.Sprintf("%s %d", config.Side, os.Getpid())
-			if len(speaker)+2 <= labelWidth {
-				speaker = " " + speaker + " "
-			}
-			out.WriteString(label.Sprint(speaker) + strings.Repeat(" ", max(0, labelWidth-len(speaker))))
-		} else {
-			out.WriteString(strings.Repeat(" ", labelWidth))
-		}
-		out.WriteString(bar.Sprint("│") + " " + line + "\n")
-	}
-	os.Stderr.WriteString(out.String())
 }
 
 // errnoText is an error as the kernel's manual writes it: EPERM (operation not permitted).

@@ -3,7 +3,6 @@ package narrate
 import (
 	"os"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/fatih/color"
 )
@@ -38,33 +37,34 @@ func useColor(stderrIsTerminal bool) {
 	color.NoColor = noColor || !stderrIsTerminal || os.Getenv("TERM") == "dumb"
 }
 
-// wrap breaks text into lines of at most width columns, at spaces where it can.
+// wrap breaks text into lines of at most width columns: at spaces where it
+// can, else in a word, after a separator where there is one.
 func wrap(text string, width int) []string {
 	var lines []string
 	for _, paragraph := range strings.Split(text, "\n") {
 		indent := paragraph[:len(paragraph)-len(strings.TrimLeft(paragraph, " "))]
-		line, used := indent, len(indent)
-		for i, word := range strings.Fields(paragraph) {
-			if i > 0 && used+1+utf8.RuneCountInString(word) <= width {
-				line, used = line+" ", used+1
-			} else if i > 0 {
-				lines = append(lines, line)
-				line, used = indent, len(indent)
-			}
-			for used+utf8.RuneCountInString(word) > width {
-				head, tail := splitRunes(word, width-used)
-				lines = append(lines, line+head)
-				line, used, word = indent, len(indent), tail
-			}
-			line, used = line+word, used+utf8.RuneCountInString(word)
+		rest := []rune(paragraph)
+		for len(rest) > width {
+			line, after := breakLine(rest, len(indent), width)
+			lines = append(lines, line)
+			rest = append([]rune(indent), after...)
 		}
-		lines = append(lines, line)
+		lines = append(lines, string(rest))
 	}
 	return lines
 }
 
-// splitRunes cuts s after n runes.
-func splitRunes(s string, n int) (head, tail string) {
-	runes := []rune(s)
-	return string(runes[:n]), string(runes[n:])
+// breakLine cuts text, which is longer than width, in two.
+func breakLine(text []rune, indent, width int) (line string, rest []rune) {
+	for i := width; i > indent; i-- {
+		if text[i] == ' ' {
+			return strings.TrimRight(string(text[:i]), " "), []rune(strings.TrimLeft(string(text[i:]), " "))
+		}
+	}
+	for i := width; i > max(indent, width/2); i-- {
+		if strings.ContainsRune("/|,", text[i-1]) {
+			return string(text[:i]), text[i:]
+		}
+	}
+	return string(text[:width]), text[width:]
 }

@@ -53,6 +53,7 @@ func Begin(pid int) {
 		return // it failed and has said why: the wait will return at once
 	}
 	turns.execve = r.Execve
+	lastSpeaker = Container
 	Board(pid)
 }
 
@@ -60,7 +61,7 @@ func Begin(pid int) {
 // and doing so, it lets the container's side become the command.
 func Wait(why, call string, do func() error) {
 	stopIfInterrupted()
-	announce(why, call)
+	announce(why, call, false)
 	pause()
 	host.running()
 	terminal.give(host.pid)
@@ -81,7 +82,7 @@ func Wait(why, call string, do func() error) {
 // command. It returns only by ending the program: with exit status 127 when
 // the command is not there, and 126 when it cannot be run.
 func Become(why, call string, do func() error) {
-	announce(why, call)
+	announce(why, call, false)
 	if container.hello.OwnGroup {
 		unix.Setpgid(0, 0)
 	}

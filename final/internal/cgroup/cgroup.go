@@ -172,15 +172,17 @@ func (g *Group) dir(t tree) string { return t.Dir + "/" + prefix + g.ID }
 
 // Make makes the group in its trees and sets the limits.
 func (g *Group) Make(r Resources) error {
+	why := "A new folder in a cgroup tree is a new cgroup."
 	for _, t := range g.Trees {
 		if t.V2 {
 			if err := t.handDown(); err != nil {
 				return err
 			}
 		}
-		if err := mkdir("A new folder in this tree is a new cgroup.", g.dir(t)); err != nil {
+		if err := mkdir(why, g.dir(t)); err != nil {
 			return err
 		}
+		why = ""
 		if slices.Contains(t.Controllers, "cpuset") && !t.V2 {
 			// A new v1 group has no memory nodes, and takes no process without.
 			if err := narrate.TryWrite("", g.dir(t)+"/cpuset.mems", narrate.Read(t.Dir+"/cpuset.mems")); err != nil {

@@ -62,8 +62,19 @@ func mount(why, source, target, kind string, bits uintptr, data string) error {
 		dataText = narrate.Quote(data)
 	}
 	return narrate.Try(why,
-		fmt.Sprintf("mount(%s, %s, %s, %s, %s)", narrate.Quote(source), narrate.Quote(target), narrate.Quote(kind), text, dataText),
+		fmt.Sprintf("mount(%s, %s, %s, %s, %s)", narrate.Quote(source), short(target), narrate.Quote(kind), text, dataText),
 		func() error { return unix.Mount(source, target, kind, bits, data) })
+}
+
+// below is the folder that paths are narrated from: "…/dev/pts".
+var below string
+
+// short writes a path for the narration.
+func short(path string) string {
+	if rest, ok := strings.CutPrefix(path, below+"/"); ok && below != "" {
+		return `"…/` + narrate.Quote(rest)[1:]
+	}
+	return narrate.Quote(path)
 }
 
 // Private cuts the mount namespace's ties to the one it was copied from.
@@ -90,6 +101,7 @@ func Overlay(lower, layers, root string, memory bool) error {
 			return err
 		}
 	}
+	defer func() { below = root }()
 	return mount("An overlay is two folders seen as one: the root file system below, never written to, and the upper one.",
 		"overlay", root, "overlay", unix.MS_NODEV, "lowerdir="+escape(lower)+",upperdir="+upper+",workdir="+work)
 }
@@ -245,7 +257,7 @@ func Symlink(root, target, name string) error {
 		return err
 	}
 	path := filepath.Join(real, base)
-	return narrate.Try("", fmt.Sprintf("symlinkat(%s, AT_FDCWD, %s)", narrate.Quote(target), narrate.Quote(path)),
+	return narrate.Try("", fmt.Sprintf("symlinkat(%s, AT_FDCWD, %s)", narrate.Quote(target), short(path)),
 		func() error { return unix.Symlinkat(target, unix.AT_FDCWD, path) })
 }
 
