@@ -54,7 +54,7 @@ func Start(why, call string, clone func() (pid int, err error)) int {
 // removed what we made. What was ignored from the start (nohup) stays so.
 func (h *hostSide) watchSignals() {
 	signals := make(chan os.Signal, 8)
-	for _, sig := range []os.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP, unix.SIGTSTP} {
+	for _, sig := range []os.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP, unix.SIGTSTP, unix.SIGPIPE} {
 		if !signal.Ignored(sig) {
 			signal.Notify(signals, sig)
 		}
@@ -70,6 +70,7 @@ func (h *hostSide) handle(sig syscall.Signal) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
+	case sig == unix.SIGPIPE: // the reader of our narration is gone, which is no reason to end
 	case sig == unix.SIGTSTP:
 		terminal.stop(h.pid)
 	case h.phase == ending:

@@ -66,7 +66,7 @@ func ContainerSide() {
 	runtime.LockOSThread() // what a thread sets for itself must reach the execve
 	container.listen()
 	// Ctrl-C before the command starts is the host's to answer.
-	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP)
+	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP, unix.SIGPIPE)
 
 	const why = "clone returned in a new process, whose first act is to start this program again, as the container's side. This is its first line."
 	call := fmt.Sprintf("execve(%s, %s, …)", Quote(os.Args[0]), Strings(os.Args))

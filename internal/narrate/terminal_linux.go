@@ -1,6 +1,7 @@
 package narrate
 
 import (
+	"os"
 	"os/signal"
 
 	"golang.org/x/sys/unix"
@@ -68,14 +69,21 @@ func (t *terminalState) takeBack() {
 // stop is what Ctrl-Z does: all of the process group that we came from stops,
 // as the shell above us expects, and goes on when that shell says fg.
 func (t *terminalState) stop(pid int) {
-	if !t.given {
-		unix.Kill(unix.Getpid(), unix.SIGSTOP)
-		return
-	}
+	wasGiven := t.given
 	t.takeBack()
-	unix.Kill(0, unix.SIGSTOP)
-	t.give(pid)
-	unix.Kill(-pid, unix.SIGCONT)
+	continued := make(chan os.Signal, 1)
+	signal.Notify(continued, unix.SIGCONT)
+	if wasGiven {
+		unix.Kill(0, unix.SIGSTOP)
+	} else {
+		unix.Kill(unix.Getpid(), unix.SIGSTOP) // the others were told by the terminal
+	}
+	<-continued // this thread may run on for a moment before the stop reaches it
+	signal.Stop(continued)
+	if wasGiven {
+		t.give(pid)
+		unix.Kill(-pid, unix.SIGCONT)
+	}
 }
 
 // restore leaves the terminal as we found it.

@@ -1,0 +1,389 @@
+package netlink
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/final/internal/netlink/netlinktest"
+	"gonsrun/internal/narrate"
+)
+
+// The verbs act on network namespaces that the tests make: the test binary
+// starts itself again in new ones, and this variable says what it is there.
+const roleVariable = "NETLINK_TEST_ROLE"
+
+const (
+	bridge  = "gonstest0"
+	gateway = "10.203.0.1"
+	first   = "10.203.0.2"
+	second  = "10.203.0.3"
+)
+
+func TestMain(m *testing.M) {
+	roles := map[string]func() error{"host": asHost, "container": asContainer, "refused": asRefused, "user": asUser}
+	role, ok := roles[os.Getenv(roleVariable)]
+	if !ok {
+		os.Exit(m.Run())
+	}
+	narrate.Speak(narrate.Config{Program: "final", JSON: true})
+	if err := role(); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+}
+
+// inNewNetwork is this program in a role, in a new network namespace. It dies with the test.
+func inNewNetwork(role string, environment ...string) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(append(os.Environ(), roleVariable+"="+role), environment...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
+	return cmd
+}
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root: it makes network namespaces")
+	}
+}
+
+// needTool skips the test on a user's machine without the tool, and fails it in CI.
+func needTool(t *testing.T, name string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err == nil {
+		return
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is not installed", name)
+	}
+	t.Skipf("needs %s, which is not installed", name)
+}
+
+// asHost plays the host of two containers: a bridge, an address, two cables.
+func asHost() error {
+	c, err := Open()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	address := netip.MustParsePrefix(gateway + "/24")
+	if err := errors.Join(c.NewBridge(bridge, Hardware(address.Addr())), c.AddAddress(bridge, address)); err != nil {
+		return err
+	}
+	for i, ip := range []string{first, second} {
+		end, err := startContainer(c, "veth"+strconv.Itoa(i), netip.MustParseAddr(ip))
+		if err != nil {
+			return err
+		}
+		defer end()
+		if err := expect(hello(ip), "hello from "+ip); err != nil {
+			return err
+		}
+	}
+	return errors.Join(lookAround(c), c.DeleteLink(bridge))
+}
+
+// startContainer starts a container and waits until its network is ready. The
+// answered function ends it.
+func startContainer(c *Conn, veth string, ip netip.Addr) (func(), error) {
+	container := inNewNetwork("container", "ADDRESS="+ip.String())
+	container.Stderr = os.Stderr
+	goAhead, _ := container.StdinPipe()
+	said, _ := container.StdoutPipe()
+	if err := container.Start(); err != nil {
+		return nil, err
+	}
+	end := func() { goAhead.Close(); container.Wait() }
+	err := c.NewVeth(Veth{Name: veth, Bridge: bridge, PeerName: "eth0", PeerHardware: Hardware(ip), PID: container.Process.Pid})
+	if err == nil {
+		io.WriteString(goAhead, "go\n")
+		err = expect(func() (string, error) { return bufio.NewReader(said).ReadString('\n') }, "ready\n")
+	}
+	if err != nil {
+		end()
+		return nil, err
+	}
+	return end, nil
+}
+
+// asContainer prepares its network, and greets whoever connects until stdin ends.
+func asContainer() error {
+	in := bufio.NewReader(os.Stdin)
+	if _, err := in.ReadString('\n'); err != nil {
+		return err
+	}
+	c, err := Open()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	address := netip.MustParsePrefix(os.Getenv("ADDRESS") + "/24")
+	if err := errors.Join(c.LinkUp("lo"), c.LinkUp("eth0"), c.AddAddress("eth0", address), c.AddDefaultRoute(netip.MustParseAddr(gateway))); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp4", ":80")
+	if err != nil {
+		return err
+	}
+	go func() {
+		for {
+			if conn, err := listener.Accept(); err == nil {
+				io.WriteString(conn, "hello from "+address.Addr().String())
+				conn.Close()
+			}
+		}
+	}()
+	// Itself over lo, and its neighbor where there is one already.
+	if err := expect(hello("127.0.0.1"), "hello from "+address.Addr().String()); err != nil {
+		return err
+	}
+	if address.Addr().String() == second {
+		if err := expect(hello(first), "hello from "+first); err != nil {
+			return err
+		}
+	}
+	fmt.Println("ready")
+	in.ReadByte()
+	return nil
+}
+
+// hello reads what greets on port 80 of a container.
+func hello(ip string) func() (string, error) {
+	return func() (string, error) {
+		conn, err := net.Dial("tcp4", ip+":80")
+		if err != nil {
+			return "", err
+		}
+		defer conn.Close()
+		text, err := io.ReadAll(conn)
+		return string(text), err
+	}
+}
+
+func expect(get func() (string, error), want string) error {
+	got, err := get()
+	if err == nil && got != want {
+		err = fmt.Errorf("got %q, want %q", got, want)
+	}
+	return err
+}
+
+// lookAround compares what the lists say with what was made.
+func lookAround(c *Conn) error {
+	links, err := c.Links()
+	if err != nil {
+		return err
+	}
+	index, err := c.Index(bridge)
+	if err != nil {
+		return err
+	}
+	isThere := func(want Link) error {
+		if !slices.ContainsFunc(links, func(l Link) bool { l.Index, want.Index = 0, 0; return l == want }) {
+			return fmt.Errorf("%+v is not among the links %+v", want, links)
+		}
+		return nil
+	}
+	addresses, err := c.Addresses()
+	if err == nil && !slices.Contains(addresses, netip.MustParsePrefix(gateway+"/24")) {
+		err = fmt.Errorf("%s is not among the addresses %v", gateway, addresses)
+	}
+	routes, err2 := c.Routes()
+	if err2 == nil && !slices.Contains(routes, netip.MustParsePrefix("10.203.0.0/24")) {
+		err2 = fmt.Errorf("10.203.0.0/24 is not among the routes %v", routes)
+	}
+	return errors.Join(err, err2,
+		isThere(Link{Name: bridge, Kind: "bridge", Up: true}),
+		isThere(Link{Name: "veth0", Kind: "veth", Master: index, Up: true}),
+		isThere(Link{Name: "veth1", Kind: "veth", Master: index, Up: true}))
+}
+
+func TestTwoContainersAndTheirHost(t *testing.T) {
+	needRoot(t)
+	if out, err := inNewNetwork("host").Output(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// TestNarrationEqualsStrace runs the same under strace, and compares both ways:
+// every message is narrated, and every narrated message was sent.
+func TestNarrationEqualsStrace(t *testing.T) {
+	needRoot(t)
+	needTool(t, "strace")
+	trace := t.TempDir() + "/trace"
+	host := inNewNetwork("host")
+	host.Args = []string{"strace", "-f", "-e", "trace=sendto", "-e", "signal=none", "-s", "256", "-o", trace, "/proc/self/exe"}
+	host.Path, _ = exec.LookPath("strace")
+	// Under strace /proc/self/exe would be strace itself.
+	host.Args[len(host.Args)-1] = ownPath(t)
+	var stderr bytes.Buffer
+	host.Stderr = &stderr
+	if out, err := host.Output(); err != nil {
+		t.Fatalf("%v\n%s%s", err, out, stderr.Bytes())
+	}
+	told, sent := narrated(t, &stderr), traced(t, trace)
+	for i := range max(len(told), len(sent)) {
+		if i >= len(told) || i >= len(sent) {
+			t.Fatalf("%d messages narrated, %d sent\nnarrated %q\nsent %q", len(told), len(sent), told, sent)
+		}
+		if !matches(told[i], sent[i]) {
+			t.Errorf("narrated %s\nstrace   %s", told[i], sent[i])
+		}
+	}
+	if len(sent) < 12 {
+		t.Errorf("strace shows %d messages only: %q", len(sent), sent)
+	}
+}
+
+func ownPath(t *testing.T) string {
+	path, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// narrated are the calls of the -json narration, as strace would write them.
+func narrated(t *testing.T, r io.Reader) (calls []string) {
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		var call struct {
+			Call, Args string
+			Ret        int
+		}
+		if err := json.Unmarshal(lines.Bytes(), &call); err != nil {
+			t.Fatalf("%s: %v", lines.Bytes(), err)
+		}
+		calls = append(calls, fmt.Sprintf("%s(%s) = %d", call.Call, call.Args, call.Ret))
+	}
+	return calls
+}
+
+// traced are the calls in an output of strace that hold rtnetlink messages. One
+// that was interrupted by another process's line stands in two pieces.
+func traced(t *testing.T, file string) (calls []string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := map[string]string{}
+	spaces := regexp.MustCompile(`\) += `)
+	for _, line := range strings.Split(string(text), "\n") {
+		pid, call, _ := strings.Cut(line, " ")
+		call = strings.TrimLeft(call, " ")
+		if begin, ok := strings.CutSuffix(call, " <unfinished ...>"); ok {
+			begun[pid] = begin
+			continue
+		}
+		if end, ok := strings.CutPrefix(call, "<... sendto resumed>"); ok {
+			call = begun[pid] + end
+		}
+		if call = netlinktest.Decode(call); strings.Contains(call, "nlmsg_type=RTM_") {
+			calls = append(calls, spaces.ReplaceAllString(call, ") = "))
+		}
+	}
+	return calls
+}
+
+// matches says whether a narrated call is the traced one, with … for anything.
+func matches(told, sent string) bool {
+	pattern := strings.ReplaceAll(regexp.QuoteMeta(told), "…", ".*")
+	return regexp.MustCompile("^" + pattern + "$").MatchString(sent)
+}
+
+// asRefused asks for what the kernel refuses.
+func asRefused() error {
+	c, err := Open()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.NewBridge("twice", [6]byte{2}); err != nil {
+		return err
+	}
+	_, missing := c.Index("missing")
+	_, long := c.Index("a-name-of-16-bytes")
+	refused := []struct {
+		err  error
+		is   error
+		says string
+	}{
+		{c.NewBridge("twice", [6]byte{2}), unix.EEXIST, "make bridge twice: EEXIST (file exists)"},
+		{c.DeleteLink("missing"), unix.ENODEV, "delete link missing: ENODEV"},
+		{c.AddAddress("missing", netip.MustParsePrefix("10.0.0.1/8")), unix.ENODEV, "missing"},
+		{c.NewVeth(Veth{Name: "v", Bridge: "missing"}), unix.ENODEV, "missing"},
+		{c.AddDefaultRoute(netip.MustParseAddr("10.9.9.9")), unix.ENETUNREACH, "ENETUNREACH (network is unreachable): Nexthop has invalid gateway"},
+		{missing, unix.ENODEV, "missing"},
+		{long, nil, `"a-name-of-16-bytes": 1 to 15 bytes`},
+	}
+	for _, r := range refused {
+		if r.err == nil || r.is != nil && !errors.Is(r.err, r.is) || !strings.Contains(r.err.Error(), r.says) {
+			return fmt.Errorf("got the error %v, want one that says %q", r.err, r.says)
+		}
+	}
+	return nil
+}
+
+func TestWhatTheKernelRefuses(t *testing.T) {
+	needRoot(t)
+	if out, err := inNewNetwork("refused").Output(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// asUser asks as nobody for what only root may do.
+func asUser() error {
+	c, err := Open()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.LinkUp("lo"); !errors.Is(err, unix.EPERM) || !strings.Contains(err.Error(), "sudo") {
+		return fmt.Errorf("got the error %v, want EPERM and sudo", err)
+	}
+	_, err = c.Links() // looking is free
+	return err
+}
+
+func TestAsAnOrdinaryUser(t *testing.T) {
+	needRoot(t)
+	user := inNewNetwork("user")
+	user.SysProcAttr.Credential = &syscall.Credential{Uid: 65534, Gid: 65534}
+	user.Path = ownCopy(t)
+	if out, err := user.Output(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// ownCopy is a copy of this program that every user can run.
+func ownCopy(t *testing.T) string {
+	dir, err := os.MkdirTemp("/tmp", "netlink-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	program, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(dir+"/program", program, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return dir + "/program"
+}
