@@ -23,7 +23,7 @@ const hostname = "container"
 
 // environment is what the command gets to know of the world.
 var environment = []string{
-	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	"PATH=/bin:/usr/bin:/sbin:/usr/sbin:/usr/local/bin",
 	"HOME=" + os.Getenv("HOME"),
 	"TERM=" + os.Getenv("TERM"),
 	"PS1=container:$PWD# ",

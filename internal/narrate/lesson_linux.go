@@ -5,15 +5,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // containerSide is what the container's side knows of the host's.
-type containerSide struct{ hello hello }
+type containerSide struct{ ownGroup bool }
 
 var container containerSide
 
@@ -65,8 +62,6 @@ func HostSide(c Config, run func() int) (status int) {
 func ContainerSide() {
 	runtime.LockOSThread() // what a thread sets for itself must reach the execve
 	container.listen()
-	// Ctrl-C before the command starts is the host's to answer.
-	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP, unix.SIGPIPE)
 
 	const why = "clone returned in a new process, whose first act is to start this program again, as the container's side. This is its first line."
 	call := fmt.Sprintf("execve(%s, %s, …)", Quote(os.Args[0]), Strings(os.Args))

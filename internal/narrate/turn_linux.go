@@ -1,8 +1,9 @@
 package narrate
 
 import (
-	"encoding/json"
 	"os"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,22 +16,27 @@ import (
 //	host → container   go: the host has said its wait, now become the command.
 //	container → host   end of file: execve closed the socket, the command runs.
 //	                   Or failed: execve returned.
+//
+// A message is a packet of strings with a zero byte between them: no string
+// here can hold one, and that is quickly done, twice at every start.
 const containerEnd = 3
 
-type hello struct {
-	Config
-	OwnGroup bool // move to a process group of your own before you are ready
-}
-
-type ready struct {
-	Execve record // for -json: printed once it is known to have worked
-}
-
 // turns is the host's end of the conversation.
-var turns struct {
-	host, container int // file descriptors, 0 for none
-	execve          record
+var turns struct{ host, container int } // file descriptors
+
+// hello is how the host's side says how to speak, and whether the container's
+// side shall move to a process group of its own before it is ready.
+func (c Config) hello(ownGroup bool) []string {
+	return append([]string{c.Program, flagText(c.Quiet), flagText(c.Pause), flagText(c.JSON), flagText(c.NeedsRoot), flagText(c.Compact), flagText(ownGroup)}, c.Args...)
 }
+
+func parseHello(m []string) (c Config, ownGroup bool) {
+	on := func(i int) bool { return m[i] == flagText(true) }
+	c = Config{Program: m[0], Side: Container, Quiet: on(1), Pause: on(2), JSON: on(3), NeedsRoot: on(4), Compact: on(5), Args: m[7:]}
+	return c, on(6)
+}
+
+func flagText(on bool) string { return strconv.FormatBool(on) }
 
 // Files returns the file descriptors for the new process: stdin, stdout,
 // stderr, and its end of the socket over which the two sides take turns.
@@ -43,16 +49,25 @@ func Files() []uintptr {
 	return []uintptr{0, 1, 2, uintptr(pair[1])}
 }
 
+// execve is the container's last call. With -json the host's side prints it,
+// once it is known to have worked.
+var execve *record
+
 // Begin lets the container's side speak, and returns when it is about to
 // become the command, or has failed. Then it draws the isolation board.
 func Begin(pid int) {
 	unix.Close(turns.container)
-	send(turns.host, hello{Config: config, OwnGroup: terminal.foreground})
-	var r ready
-	if !receive(turns.host, &r) {
+	send(turns.host, config.hello(terminal.foreground)...)
+	ready, ok := receive(turns.host)
+	if !ok {
 		return // it failed and has said why: the wait will return at once
 	}
-	turns.execve = r.Execve
+	if config.JSON && len(ready) == 3 {
+		r := newRecord(ready[0], ready[1])
+		r.Side = Container
+		r.PID, _ = strconv.Atoi(ready[2])
+		execve = &r
+	}
 	lastSpeaker = Container
 	Board(pid)
 }
@@ -66,9 +81,8 @@ func Wait(why, call string, do func() error) {
 	host.running()
 	terminal.give(host.pid)
 	send(turns.host, "go")
-	var failed string
-	if !receive(turns.host, &failed) && turns.execve.Call != "" && config.JSON && !config.Quiet {
-		turns.execve.print()
+	if _, failed := receive(turns.host); !failed && execve != nil {
+		execve.print()
 	}
 	err := do()
 	host.ended()
@@ -83,18 +97,17 @@ func Wait(why, call string, do func() error) {
 // the command is not there, and 126 when it cannot be run.
 func Become(why, call string, do func() error) {
 	announce(why, call, false)
-	if container.hello.OwnGroup {
+	if container.ownGroup {
 		unix.Setpgid(0, 0)
 	}
-	var r ready
+	sent := false
 	if config.JSON {
-		r.Execve = newRecord(why, call)
+		sent = send(containerEnd, why, call, strconv.Itoa(os.Getpid()))
 	}
-	if !send(containerEnd, r) { // an argument list may be larger than a message
-		send(containerEnd, ready{})
+	if !sent { // or too large: an argument list may be larger than a packet
+		send(containerEnd, "ready")
 	}
-	var goAhead string
-	if !receive(containerEnd, &goAhead) {
+	if _, ok := receive(containerEnd); !ok {
 		os.Exit(StatusFailed)
 	}
 	err := answer(why, call, 0, do())
@@ -109,30 +122,30 @@ func (c *containerSide) listen() {
 		FailUsage("\"child\" is the container's side: run starts it, nobody types it")
 	}
 	unix.CloseOnExec(containerEnd)
-	if !receive(containerEnd, &c.hello) {
+	hello, ok := receive(containerEnd)
+	if !ok {
 		os.Exit(StatusFailed) // the host's side failed, and has said so
 	}
-	c.hello.Side = Container
-	Speak(c.hello.Config)
+	var heard Config
+	heard, c.ownGroup = parseHello(hello)
+	Speak(heard)
 }
 
-// send writes one message. A peer that has died shows when the next one is received.
-func send(fd int, message any) bool {
-	packet, err := json.Marshal(message)
-	if err == nil {
-		_, err = unix.SendmsgN(fd, packet, nil, nil, unix.MSG_NOSIGNAL)
-	}
+// send writes one message, and reports whether it went out. That the peer has
+// died shows when the next one is received.
+func send(fd int, message ...string) bool {
+	_, err := unix.SendmsgN(fd, []byte(strings.Join(message, "\x00")), nil, nil, unix.MSG_NOSIGNAL)
 	return err == nil
 }
 
 // receive reads one message, and reports false at the end of the conversation.
-func receive(fd int, message any) bool {
+func receive(fd int) ([]string, bool) {
 	packet := make([]byte, 256<<10)
 	for {
 		n, err := unix.Read(fd, packet)
 		if err == unix.EINTR {
 			continue
 		}
-		return err == nil && n > 0 && json.Unmarshal(packet[:n], message) == nil
+		return strings.Split(string(packet[:max(n, 0)]), "\x00"), err == nil && n > 0
 	}
 }

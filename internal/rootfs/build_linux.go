@@ -233,8 +233,8 @@ func (b *builder) library(path string) error {
 		return err
 	}
 	b.manifest.libraries = append(b.manifest.libraries, b.lastCopied)
-	if strings.HasPrefix(filepath.Base(path), "libc.so") {
-		return b.companions(filepath.Dir(path))
+	if base := filepath.Base(path); strings.HasPrefix(base, "libc.so") || strings.HasPrefix(base, "ld-musl-") {
+		return b.companions(path)
 	}
 	return nil
 }
@@ -244,11 +244,12 @@ var terminals = strings.Fields(`
 	ansi alacritty dumb foot linux rxvt-unicode rxvt-unicode-256color screen screen-256color
 	tmux tmux-256color vt100 vt102 vt220 wezterm xterm xterm-color xterm-256color xterm-ghostty xterm-kitty`)
 
-// companions brings what programs of this C library, which is in dir, look for
-// but no loader lists: how to find users and hosts (before glibc 2.34), where
-// the libraries are, and what the terminals can do.
-func (b *builder) companions(dir string) error {
-	wanted := []string{"/etc/ld.so.cache"}
+// companions brings what programs of the C library libc look for but no loader
+// lists: where the libraries are (glibc has a cache of that, musl a list), how
+// to find users and hosts (before glibc 2.34), and what the terminals can do.
+func (b *builder) companions(libc string) error {
+	dir, base := filepath.Split(libc)
+	wanted := []string{"/etc/ld.so.cache", "/etc/" + strings.TrimSuffix(base, ".so.1") + ".path"}
 	for _, lib := range []string{"libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2"} {
 		wanted = append(wanted, filepath.Join(dir, lib))
 	}
