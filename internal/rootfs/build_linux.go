@@ -253,7 +253,7 @@ func (b *builder) companions(libc string) error {
 	for _, lib := range []string{"libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2"} {
 		wanted = append(wanted, filepath.Join(dir, lib))
 	}
-	for _, base := range []string{"/etc/terminfo", "/lib/terminfo", "/usr/lib/terminfo", "/usr/share/terminfo"} {
+	for _, base := range []string{"/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo"} {
 		for _, terminal := range terminals {
 			wanted = append(wanted, filepath.Join(base, terminal[:1], terminal))
 		}

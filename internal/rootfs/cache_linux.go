@@ -29,6 +29,9 @@ func cacheFolder(uid int, getenv func(string) string, passwd string) (string, er
 			candidates = append(candidates, filepath.Join(home, ".cache"))
 		}
 	}
+	if uid == 0 {
+		candidates = append(candidates, "/var/cache") // in an initramfs nobody has a home
+	}
 	for _, dir := range candidates {
 		if filepath.IsAbs(dir) && belongs(dir, uid) {
 			return dir, nil

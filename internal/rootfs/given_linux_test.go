@@ -100,7 +100,10 @@ func TestCacheFolder(t *testing.T) {
 		}
 	}
 	nothing := func(string) string { return "" }
-	if got, err := cacheFolder(us, nothing, "/nonexistent"); err == nil || !strings.Contains(err.Error(), "XDG_CACHE_HOME=DIR") {
+	if got, err := cacheFolder(0, nothing, "/nonexistent"); got != "/var/cache" || err != nil {
+		t.Errorf("root without a home: %q, %v", got, err)
+	}
+	if got, err := cacheFolder(54321, nothing, "/nonexistent"); err == nil || !strings.Contains(err.Error(), "XDG_CACHE_HOME=DIR") {
 		t.Errorf("without any folder: %q, %v; want what to type", got, err)
 	}
 }

@@ -340,7 +340,7 @@ func TestBusyboxAppears(t *testing.T) {
 // TestUnusableBusybox: scripts and what has no applets are passed over.
 func TestUnusableBusybox(t *testing.T) {
 	dirs := withoutBusybox(t)
-	shell(t, dirs[0], "printf '#!/bin/sh\\necho sh\\n' > busybox; chmod +x busybox; cp \"$(readlink -f /bin/true)\" busybox.static")
+	shell(t, dirs[0], "printf '#!/bin/sh\\necho sh\\n' > busybox; chmod +x busybox; cp \"$(readlink -f /bin/echo)\" busybox.static")
 	root, note := mustPrepare(t, newFolder(t), dirs)
 	if !strings.Contains(note, "of this machine's programs") {
 		t.Errorf("note %q", note)
