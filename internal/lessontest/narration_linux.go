@@ -123,7 +123,9 @@ func (l Lesson) equalsStrace(t *testing.T) {
 		EqualsStrace(t, l.command(append([]string{"-json"}, example...)...), Listed)
 	}
 	if l.Number > 1 { // the clone fails, and is narrated
-		EqualsStrace(t, l.AsOrdinaryUser(t).command("-json", "run", "true"), Listed)
+		user := l.AsOrdinaryUser(t)
+		user.Type(t, "run", "true") // makes this user's root file system
+		EqualsStrace(t, user.command("-json", "run", "true"), Listed)
 	}
 }
 
@@ -133,15 +135,15 @@ func (l Lesson) textEqualsJSON(t *testing.T) {
 	for _, example := range examples {
 		inJSON := l.Type(t, append([]string{"-json"}, example...)...)
 		inText := l.Type(t, example...)
-		text := tight(sameNumbers(unwrap(inText.Stderr)))
+		text := comparable(unwrap(inText.Stderr))
 		for _, n := range inJSON.Narrated() {
-			call := sameNumbers(fmt.Sprintf("%s(%s)", n.Call, n.Args))
+			call := n.Call + "(" + n.Args + ")"
 			if n.Call == "" {
-				call = sameNumbers(n.Why)
+				call = n.Why
 			} else if n.Call != "execve" || !strings.Contains(n.Why, "becomes") { // that one does not return
-				call = sameNumbers(n.String())
+				call = n.String()
 			}
-			_, behind, found := strings.Cut(text, tight(call))
+			_, behind, found := strings.Cut(text, comparable(call))
 			if !found {
 				inText.fail("the text has, behind what -json says before it: %s", call)
 				return
@@ -165,27 +167,27 @@ func (r *Result) SaysExactly(text string) *Result {
 func tight(text string) string { return whitespace.ReplaceAllString(text, "") }
 
 // changing are the numbers of a narration that differ from run to run, with
-// what stands for them.
+// what stands for them. White space is out: a longer pid breaks lines elsewhere.
 var changing = []struct {
 	pattern *regexp.Regexp
 	instead string
 }{
-	{regexp.MustCompile(`(clone\([^=]*=[^=]*\)\s*(?:man 2 clone\s*)?=\s*)\d+`), "${1}PID"},
-	{regexp.MustCompile(`P_PID, \d+`), "P_PID, PID"},
-	{regexp.MustCompile(`NSpid: \d+`), "NSpid: PID"},
+	{regexp.MustCompile(`(clone\([^=]*=[^=]*\)=)\d+`), "${1}PID"},
+	{regexp.MustCompile(`P_PID,\d+`), "P_PID,PID"},
+	{regexp.MustCompile(`NSpid:\d+`), "NSpid:PID"},
 	{regexp.MustCompile(`(gonsrun-step\d+)-\d+`), "$1-PID"},
-	{regexp.MustCompile(`(cgroup\.procs>, )"\d+", \d+\)(\s*= )\d+`), `$1"PID", LENGTH)${2}LENGTH`},
+	{regexp.MustCompile(`(cgroup\.procs>,)"\d+",\d+\)=\d+`), `$1"PID",LENGTH)=LENGTH`},
 	{regexp.MustCompile(`\[\d{6,}\]`), "[INODE]"},
-	{regexp.MustCompile(`\b\d+:\d+/\d+`), "DEVICE/INODE"},
-	{regexp.MustCompile(`(?m)^( ?(?:host|container)) \d+ *│`), "$1 PID│"},
+	{regexp.MustCompile(`\d+:\d+/\d+`), "DEVICE/INODE"},
 }
 
-// sameNumbers replaces the numbers that differ from run to run.
-func sameNumbers(narration string) string {
+// comparable takes out of a text all that differs from run to run.
+func comparable(text string) string {
+	text = whitespace.ReplaceAllString(text, "")
 	for _, c := range changing {
-		narration = c.pattern.ReplaceAllString(narration, c.instead)
+		text = c.pattern.ReplaceAllString(text, c.instead)
 	}
-	return narration
+	return text
 }
 
 func (l Lesson) sameOrder(t *testing.T) {
@@ -201,7 +203,7 @@ func (l Lesson) sameOrder(t *testing.T) {
 		})
 		blocks := strings.Split(said, "\x00")
 		for i := range blocks {
-			blocks[i] = sameNumbers(squeeze(blocks[i]))
+			blocks[i] = comparable(unwrap(blocks[i]))
 		}
 		return blocks
 	}

@@ -239,6 +239,7 @@ func (l Lesson) diesWithParent(t *testing.T) {
 	running.Signal(unix.SIGKILL)
 	l.expectGone(t, before)
 	running.Wait().Exits(-9)
+	l.Type(t, "run", "true").Exits(0) // sweeps what only the parent could have removed
 }
 
 // family is a command that tells when it runs and then sleeps; from step 03 on,

@@ -117,7 +117,7 @@ func (r *Result) Exits(status int) *Result {
 func (r *Result) Says(texts ...string) *Result {
 	r.t.Helper()
 	for _, text := range texts {
-		if !strings.Contains(unwrap(r.Stderr), squeeze(text)) {
+		if !strings.Contains(tight(unwrap(r.Stderr)), tight(text)) {
 			r.fail("stderr says %q", text)
 		}
 	}
