@@ -1,0 +1,43 @@
+package firewall
+
+import "fmt"
+
+// tableName is the name of our table of nftables.
+const tableName = "gonsrun"
+
+// nft is nftables, by its tool nft(8).
+type nft struct{ path string }
+
+func findNFT() tool {
+	if path := find("nft"); path != "" {
+		return nft{path}
+	}
+	return nil
+}
+
+func (t nft) name() string { return t.path }
+
+func (t nft) present(known chains) bool {
+	return known.has(tableName, "postrouting") && !known.dropsForward()
+}
+
+// passes: a table of nftables has no part in what another decides.
+func (t nft) passes(c chain) bool { return c.table == tableName }
+
+// add makes the table anew: whatever was in it is replaced, all at once.
+func (t nft) add(_ chains, n network) error {
+	return run(t.path, "Outward: what leaves the containers' network gets the host's address as sender, and answers find back. Inward: no new conversations.",
+		"", fmt.Sprintf("add table ip %[1]s; delete table ip %[1]s; table ip %[1]s {"+
+			" chain postrouting { type nat hook postrouting priority srcnat; ip saddr %[2]s oifname != %[3]q masquerade; };"+
+			" chain forward { type filter hook forward priority filter; iifname != %[3]q oifname %[3]q ct state new drop; };"+
+			" }", tableName, n.prefix, n.bridge))
+}
+
+// remove removes the table, unless somebody else did.
+func (t nft) remove(known chains) error {
+	if known.supported && !known.has(tableName, "postrouting") {
+		return nil
+	}
+	return run(t.path, "The last container is gone: remove our table from the firewall.",
+		"", "delete table ip "+tableName)
+}
