@@ -1,0 +1,42 @@
+# The workshop for a laptop that does not run Linux:
+#
+#	docker build -t gonsrun .
+#	docker run --rm -it --privileged gonsrun
+#
+# --privileged, because the programs in here make namespaces, mounts and
+# cgroups. Your own files instead of the image's: add  -v "$PWD":/workshop
+
+# Debian 13, on amd64 and arm64: its Go is the oldest that go.mod accepts and
+# the one of the Vagrant VM, and a class downloads a third of what it would for
+# golang:1.24-trixie. Another base of Debian's kind, with a Go or without:
+#	docker build --build-arg BASE=golang:1.24-trixie -t gonsrun .
+ARG BASE=debian:13-slim
+FROM ${BASE}
+
+RUN apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        $(command -v go >/dev/null || echo golang-go) ca-certificates \
+        busybox-static strace procps iproute2 nftables less vim-tiny tmux sudo \
+ && rm -rf /var/lib/apt/lists/*
+
+# A repository mounted from the laptop is another user's, and git would refuse
+# to tell the go tool its revision.
+ENV GOFLAGS=-buildvcs=false
+
+COPY .devcontainer/profile.sh /etc/profile.d/gonsrun.sh
+RUN echo '. /etc/profile.d/gonsrun.sh' >> /etc/bash.bashrc
+
+# From here on Go's caches get warm, what changes least first: the modules, the
+# standard library as far as it is used, then all of the repository. Whoever
+# edits a lesson pays for the last part only.
+WORKDIR /workshop
+COPY go.mod go.sum ./
+RUN go mod download
+COPY internal internal
+RUN go test -count=1 -exec true ./internal/...
+COPY . .
+RUN GOBIN=/usr/local/bin go install ./step* ./final \
+ && go test -count=1 -exec true ./step* ./final/... ./internal/... \
+ && for program in ./step* ./final; do go run -exec true "$program"; done
+
+CMD ["bash"]
