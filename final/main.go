@@ -5,9 +5,12 @@
 //	go run -exec sudo ./final run /bin/sh
 //
 // The container has namespaces for all that Linux can isolate, a root file
-// system that is thrown away at the end, devices of its own, and limits:
+// system that is thrown away at the end, devices and a network of its own,
+// limits, and only those rights that harm nobody:
 //
-//	go run -exec sudo ./final run -memory 64m -cpus 0.5 -pids-limit 20 /bin/sh
+//	go run -exec sudo ./final run --memory 64m --cpus 0.5 -p 8080:80 -v "$PWD":/src /bin/sh
+//
+// An ordinary user gets one too, in a user namespace:  go run ./final run /bin/sh
 package main
 
 import (
@@ -20,11 +23,26 @@ import (
 //go:embed main.go
 var manual string
 
+// main is called by the reader, and by final itself: to be the container's side
+// of run and exec, to look after a detached container, and to be an init.
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "child" {
+	role := ""
+	if len(os.Args) > 1 {
+		role = os.Args[1]
+	}
+	switch role {
+	case "child":
+		awaitIDs()
 		narrate.ContainerSide()
 		child(receiveSpec())
+	case "join":
+		narrate.ContainerSide()
+		join(receiveSpec())
+	case "init":
+		reap(os.Args[2:])
+	case "keep":
+		os.Exit(keep(os.Args[2:]))
+	default:
+		os.Exit(execute(os.Args[1:]))
 	}
-	options := parseArguments(os.Args[1:])
-	os.Exit(narrate.HostSide(options.narration, func() int { return run(options) }))
 }

@@ -5,141 +5,221 @@ package main
 import (
 	"flag"
 	"fmt"
-	"io"
 	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
+	"gonsrun/final/internal/capability"
 	"gonsrun/final/internal/cgroup"
 	"gonsrun/final/internal/mounts"
-	"gonsrun/internal/narrate"
 	"gonsrun/internal/rootfs"
 )
 
-// options are what the reader typed.
+// options are what the reader typed after run.
 type options struct {
-	narration narrate.Config
-	rootfs    string
-	hostname  string
-	memory    string
-	cpus      string
-	pidsLimit int64
-	command   []string
+	rootfs, hostname, name           string
+	memory, memorySwap, cpus, cpuset string
+	pidsLimit                        int64
+	readOnly, keep                   bool
+	volumes, tmpfs                   list
+	network                          string
+	publish                          list
+	capAdd, capDrop, security        list
+	user                             string
+	privileged, userns               bool
+	input, terminal, both, init      bool
+	without                          list
+	env, envFiles                    list
+	workdir                          string
+	remove, detach                   bool
+	command                          []string
 }
 
-// parseArguments reads the command line. Bad input ends the program before
-// anything is made.
-func parseArguments(args []string) (o options) {
-	o.narration = narrate.Config{Program: "final", Args: args, Side: narrate.Host, NeedsRoot: true, Compact: true}
-	narrate.Speak(narrate.Config{Program: "final", Args: args, Side: narrate.Host, NeedsRoot: true, Quiet: true})
-	flags := o.flagSet()
-	parse := func(args []string) []string {
-		switch err := flags.Parse(args); {
-		case err == flag.ErrHelp:
-			printManual(flags)
-			os.Exit(0)
-		case err != nil:
-			narrate.FailUsage(err.Error())
+// list is a flag that may be given more than once.
+type list []string
+
+// String is the flag's default, for the manual.
+func (l *list) String() string { return "" }
+
+// Set adds one more.
+func (l *list) Set(value string) error {
+	*l = append(*l, value)
+	return nil
+}
+
+// primitives are what -without can leave out.
+var primitives = []string{"uts", "pid", "mnt", "ipc", "net", "cgroupns", "user", "pivot", "mask", "caps", "nnp", "seccomp", "limits"}
+
+// flags defines run's flags.
+func (o *options) flags(f *flag.FlagSet) {
+	f.StringVar(&o.rootfs, "rootfs", "", "use the root file system in `DIR`, not the one made here")
+	f.StringVar(&o.hostname, "hostname", "container", "the container's host`name`")
+	f.StringVar(&o.name, "name", "", "a `name` for the container, to use in place of its id")
+	f.StringVar(&o.memory, "memory", "", "limit memory to `BYTES`; k, m and g are understood: 64m")
+	f.StringVar(&o.memorySwap, "memory-swap", "", "limit memory and swap together to `BYTES`, -1 for no limit (default twice -memory)")
+	f.StringVar(&o.cpus, "cpus", "", "limit CPU time to this `number` of CPUs: 0.5")
+	f.StringVar(&o.cpuset, "cpuset-cpus", "", "run on these CPUs only, a `list` such as 0-2,7")
+	f.Int64Var(&o.pidsLimit, "pids-limit", 0, "limit the `number` of processes")
+	f.BoolVar(&o.readOnly, "read-only", false, "make the root read-only")
+	f.BoolVar(&o.keep, "keep", false, "keep what the container wrote to its root, and say where")
+	alias(f, &o.volumes, "v", "volume", "mount a folder or file of the host: `SRC:DST[:ro]`")
+	f.Var(&o.tmpfs, "tmpfs", "mount an empty tmpfs: `DST[:options]`")
+	f.StringVar(&o.network, "network", "", "none, host or bridge (default bridge for root, none for others)")
+	alias(f, &o.publish, "p", "publish", "make a port of the container reachable: `[HOSTIP:]PORT:CPORT[/tcp|udp]`")
+	f.Var(&o.capAdd, "cap-add", "keep one more `capability`, or ALL")
+	f.Var(&o.capDrop, "cap-drop", "give up one more `capability`, or ALL")
+	f.Var(&o.security, "security-opt", "seccomp=unconfined: no filter")
+	f.StringVar(&o.user, "user", "", "run the command as `UID[:GID] or NAME` of the container")
+	f.StringVar(&o.user, "u", "", "the same as -user")
+	f.BoolVar(&o.privileged, "privileged", false, "every capability, no filter, nothing masked: no isolation to rely on")
+	f.BoolVar(&o.userns, "userns", false, "as root, too: a user namespace, in which root is nobody on the host")
+	f.BoolVar(&o.input, "i", false, "pass stdin on, also to a detached container")
+	f.BoolVar(&o.terminal, "t", false, "a terminal of the container's own (default on a terminal)")
+	f.BoolVar(&o.both, "it", false, "-i and -t")
+	f.BoolVar(&o.init, "init", false, "put a small init at pid 1 that reaps orphans and passes signals on")
+	f.Var(&o.without, "without", "leave out `PRIMITIVE[,…]` to see what it was for: "+strings.Join(primitives, " "))
+	alias(f, &o.env, "e", "env", "set an environment variable: `NAME=VALUE`, or NAME for its value here")
+	f.Var(&o.envFiles, "env-file", "read environment variables from `FILE`, one a line")
+	f.StringVar(&o.workdir, "w", "", "start the command in `DIR`")
+	f.StringVar(&o.workdir, "workdir", "", "the same as -w")
+	f.BoolVar(&o.remove, "rm", false, "remove a detached container when it ends, as one in the foreground always is")
+	f.BoolVar(&o.detach, "d", false, "run in the background, and print the id")
+	f.BoolVar(&o.detach, "detach", false, "the same as -d")
+}
+
+func alias(f *flag.FlagSet, value flag.Value, short, long, usage string) {
+	f.Var(value, short, usage)
+	f.Var(value, long, "the same as -"+short)
+}
+
+// rootless reports whether an ordinary user asks.
+func rootless() bool { return os.Geteuid() != 0 }
+
+// complete checks what needs no look at the root file system, and fills in
+// what follows from the rest.
+func (o *options) complete() error {
+	if o.both {
+		o.input, o.terminal = true, true
+	}
+	var left list
+	for _, given := range o.without {
+		left = append(left, strings.Split(given, ",")...)
+	}
+	o.without = left
+	for _, name := range left {
+		if !slices.Contains(primitives, name) {
+			return fmt.Errorf("-without %s: there is no such primitive, choose from %s", name, strings.Join(primitives, " "))
 		}
-		return flags.Args()
 	}
-	rest := parse(args)
-	switch {
-	case len(rest) == 0:
-		narrate.FailUsage("what shall it do? There is no \"run\" and no command")
-	case rest[0] == "help":
-		printManual(flags)
-		os.Exit(0)
-	case rest[0] != "run":
-		narrate.FailUsage(fmt.Sprintf("there is no %q here, only \"run\"", rest[0]))
+	if slices.Contains(left, "user") && rootless() {
+		return fmt.Errorf("-without user: only root may make the other namespaces without a user namespace around them, so type  sudo  before it, or leave the user namespace in")
 	}
-	o.command = parse(rest[1:])
-	if len(o.command) == 0 {
-		narrate.FailUsage("\"run\" needs a command to run")
+	if err := checkName("-name", o.name, 64); err != nil {
+		return err
 	}
-	return o
+	if err := checkName("-hostname", o.hostname, 64); err != nil {
+		return err
+	}
+	switch o.network {
+	case "":
+		o.network = "bridge"
+		if rootless() || slices.Contains(left, "net") {
+			o.network = "none"
+		}
+	case "bridge":
+		if rootless() {
+			return fmt.Errorf("-network bridge: making a bridge on the host takes root; as an ordinary user there is -network none (loopback only) and host")
+		}
+	case "none", "host":
+	default:
+		return fmt.Errorf("-network %s: choose none, host or bridge", o.network)
+	}
+	if len(o.publish) > 0 && o.network != "bridge" {
+		return fmt.Errorf("-p %s: a port is published from the bridge network, and this container has -network %s", o.publish[0], o.network)
+	}
+	for _, option := range o.security {
+		if option != "seccomp=unconfined" && option != "no-new-privileges" {
+			return fmt.Errorf("-security-opt %s: only seccomp=unconfined and no-new-privileges (always on here) are known", option)
+		}
+	}
+	return nil
 }
 
-func (o *options) flagSet() *flag.FlagSet {
-	flags := flag.NewFlagSet("final", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.BoolVar(&o.narration.Pause, "pause", false, "wait for Enter before each call")
-	flags.BoolVar(&o.narration.Quiet, "quiet", false, "narrate nothing")
-	flags.BoolVar(&o.narration.JSON, "json", false, "narrate in JSON, one object a line")
-	flags.StringVar(&o.rootfs, "rootfs", "", "use the root file system in `DIR`, not the one made here")
-	flags.StringVar(&o.hostname, "hostname", "container", "the container's host`name`")
-	flags.StringVar(&o.memory, "memory", "", "limit memory to `BYTES`; k, m and g are understood: 64m")
-	flags.StringVar(&o.cpus, "cpus", "", "limit CPU time to this `number` of CPUs: 0.5")
-	flags.Int64Var(&o.pidsLimit, "pids-limit", 0, "limit the `number` of processes")
-	return flags
-}
-
-func printManual(flags *flag.FlagSet) {
-	narrate.PrintManual(manual, "final [flags] run [flags] COMMAND [ARG…]", flags)
+// checkName accepts what is safe as a hostname, in a path, and in a terminal.
+func checkName(flag, name string, longest int) error {
+	if len(name) > longest {
+		return fmt.Errorf("%s: %d bytes are too many, at most %d", flag, len(name), longest)
+	}
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	if strings.Trim(name, letters+"_.-") != "" || strings.Trim(name[:min(1, len(name))], letters) != "" {
+		return fmt.Errorf("%s %q: letters, digits, and after the first one also _ . and - are allowed", flag, name)
+	}
+	return nil
 }
 
 // spec describes the container that was asked for. note says what was made for
 // it, when the default root file system had to be.
-func (o options) spec() (spec Spec, note string, err error) {
-	resources, err := o.resources()
-	if err != nil {
+func (o *options) spec() (spec Spec, note string, err error) {
+	spec = Spec{OCIVersion: "1.2.0", Hostname: o.hostname, Without: o.without}
+	spec.Process.Init = o.init
+	spec.Process.NoNewPrivileges = !o.privileged && !spec.without("nnp")
+	spec.Process.Terminal = o.terminal
+	spec.Linux.Seccomp = !o.privileged && !spec.without("seccomp") && !slices.Contains(o.security, "seccomp=unconfined")
+	spec.Linux.Namespaces = o.namespaces()
+	spec.Network.Mode = o.network
+	spec.Root.Readonly, spec.Root.Keep = o.readOnly, o.keep
+	if !o.privileged && !spec.without("mask") {
+		spec.Linux.MaskedPaths, spec.Linux.ReadonlyPaths = maskedPaths, readonlyPaths
+	}
+	for _, step := range []func(*Spec) error{o.capabilities, o.resources, o.environment, o.ports} {
+		if err := step(&spec); err != nil {
+			return spec, "", err
+		}
+	}
+	if spec.Root.Path, note, err = rootfs.Prepare(o.rootfs); err != nil {
 		return spec, "", err
 	}
-	root, note, err := rootfs.Prepare(o.rootfs)
-	if err != nil {
-		return spec, "", err
+	for _, step := range []func(*Spec) error{o.lookIntoRoot, o.mounts, o.process} {
+		if err := step(&spec); err != nil {
+			return spec, "", err
+		}
 	}
-	return Spec{
-		OCIVersion: "1.2.0",
-		Hostname:   o.hostname,
-		Process: Process{
-			Args: o.command,
-			Env: []string{
-				"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-				"HOME=/root",
-				"HOSTNAME=" + o.hostname,
-				"TERM=" + os.Getenv("TERM"),
-				"PS1=" + o.hostname + ":$PWD# ",
-			},
-			Cwd: "/",
-		},
-		Root:   Root{Path: root},
-		Mounts: defaultMounts(),
-		Linux: Linux{
-			Namespaces:    []string{"mnt", "uts", "ipc", "pid", "net", "cgroup"},
-			Resources:     resources,
-			MaskedPaths:   maskedPaths,
-			ReadonlyPaths: readonlyPaths,
-		},
-	}, note, nil
+	return spec, note, nil
 }
 
-// defaultMounts are those that the OCI runtime-spec asks for (config-linux.md,
-// Default Filesystems).
-func defaultMounts() []mounts.Mount {
-	return []mounts.Mount{
-		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"},
-			Why: "A new /proc shows the processes of this PID namespace, and no others."},
-		{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", "ro"},
-			Why: "A new /sys shows the interfaces of this network namespace. The rest of it is the machine's: read-only."},
-		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev", "strictatime", "mode=755", "size=65536k"},
-			Why: "Devices are the host's. The container gets a /dev with those few that harm nobody."},
-		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"},
-			Why: "Pseudo-terminals of its own."},
-		{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"},
-			Why: "Shared memory of its own."},
+// namespaces are those that the container gets of its own.
+func (o *options) namespaces() (names []string) {
+	for _, name := range []string{"mnt", "uts", "ipc", "user", "pid", "net", "cgroup"} {
+		primitive := name
+		if name == "cgroup" {
+			primitive = "cgroupns"
+		}
+		switch {
+		case slices.Contains(o.without, primitive),
+			name == "user" && !rootless() && !o.userns,
+			name == "net" && o.network == "host":
+		default:
+			names = append(names, name)
+		}
 	}
+	return names
 }
 
-// The paths that Docker masks and makes read-only: they show or change what is
-// the machine's, not the container's.
-var (
-	maskedPaths = []string{"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",
-		"/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",
-		"/sys/firmware", "/sys/devices/virtual/powercap"}
-	readonlyPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
-)
+func (o *options) capabilities(spec *Spec) (err error) {
+	add := o.capAdd
+	if o.privileged || spec.without("caps") {
+		add = append(add, "ALL")
+	}
+	if spec.Process.Capabilities, err = capability.Choose(add, o.capDrop); err != nil {
+		return fmt.Errorf("-cap-add, -cap-drop: %w", err)
+	}
+	return nil
+}
 
 const (
 	minMemory = 6 << 20 // bytes; with less, not even a shell starts
@@ -147,33 +227,55 @@ const (
 )
 
 // resources reads the limits.
-func (o options) resources() (r cgroup.Resources, err error) {
+func (o *options) resources(spec *Spec) (err error) {
+	r := &spec.Linux.Resources
 	if o.memory != "" {
 		if r.Memory, err = parseBytes(o.memory); err != nil {
-			return r, fmt.Errorf("-memory %s: %w", o.memory, err)
+			return fmt.Errorf("-memory %s: %w", o.memory, err)
 		}
 		if r.Memory < minMemory {
-			return r, fmt.Errorf("-memory %s: no command starts in less than %d MiB, give -memory 64m", o.memory, minMemory>>20)
+			return fmt.Errorf("-memory %s: no command starts in less than %d MiB, give -memory 64m", o.memory, minMemory>>20)
 		}
 		r.Swap = 2 * r.Memory
 	}
+	switch {
+	case o.memorySwap == "":
+	case r.Memory == 0:
+		return fmt.Errorf("-memory-swap %s: it counts memory and swap together, so it needs -memory too", o.memorySwap)
+	case o.memorySwap == "-1":
+		r.Swap = -1
+	default:
+		if r.Swap, err = parseBytes(o.memorySwap); err != nil {
+			return fmt.Errorf("-memory-swap %s: %w", o.memorySwap, err)
+		}
+		if r.Swap < r.Memory {
+			return fmt.Errorf("-memory-swap %s: it counts memory and swap together, so it cannot be less than -memory %s", o.memorySwap, o.memory)
+		}
+	}
 	if o.cpus != "" {
 		cpus, err := strconv.ParseFloat(o.cpus, 64)
-		if err != nil || cpus < 0.01 || cpus > float64(runtime.NumCPU()) {
-			return r, fmt.Errorf("-cpus %s: give a number from 0.01 to %d, the CPUs of this machine", o.cpus, runtime.NumCPU())
+		if err != nil || !(cpus >= 0.01 && cpus <= float64(runtime.NumCPU())) {
+			return fmt.Errorf("-cpus %s: give a number from 0.01 to %d, the CPUs of this machine", o.cpus, runtime.NumCPU())
 		}
 		r.Quota, r.Period = int64(cpus*cpuPeriod), cpuPeriod
 	}
+	if o.cpuset != "" && strings.Trim(o.cpuset, "0123456789,-") != "" {
+		return fmt.Errorf("-cpuset-cpus %s: give a list such as 0-2,7", o.cpuset)
+	}
+	r.Cpus = o.cpuset
 	if o.pidsLimit < 0 {
-		return r, fmt.Errorf("-pids-limit %d: give a number of processes, 1 or more, or 0 for no limit", o.pidsLimit)
+		return fmt.Errorf("-pids-limit %d: give a number of processes, 1 or more, or 0 for no limit", o.pidsLimit)
 	}
 	r.PidsLimit = o.pidsLimit
-	return r, nil
+	if spec.without("limits") && *r != (cgroup.Resources{}) {
+		return fmt.Errorf("-without limits: and yet a limit is given, leave out one of the two")
+	}
+	return nil
 }
 
 // parseBytes reads a size: 64m is 64 MiB.
 func parseBytes(text string) (int64, error) {
-	digits, unit := strings.ToLower(strings.TrimSuffix(strings.ToLower(text), "b")), int64(1)
+	digits, unit := strings.TrimSuffix(strings.ToLower(text), "b"), int64(1)
 	for suffix, size := range map[string]int64{"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40} {
 		if number, ok := strings.CutSuffix(digits, suffix); ok {
 			digits, unit = number, size
@@ -185,4 +287,130 @@ func parseBytes(text string) (int64, error) {
 		return 0, fmt.Errorf("give a number of bytes, such as 67108864 or 64m")
 	}
 	return n * unit, nil
+}
+
+// environment is clean: nothing of the caller's but what was asked for.
+func (o *options) environment(spec *Spec) error {
+	env := []string{
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"HOSTNAME=" + o.hostname,
+		"PS1=" + o.hostname + ":$PWD# ",
+	}
+	if o.terminal {
+		env = append(env, "TERM="+os.Getenv("TERM"))
+	}
+	given := []string{}
+	for _, file := range o.envFiles {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("-env-file %s: %w", file, err)
+		}
+		for _, line := range strings.Split(string(text), "\n") {
+			if line = strings.TrimSuffix(line, "\r"); line != "" && !strings.HasPrefix(line, "#") {
+				given = append(given, line)
+			}
+		}
+	}
+	for _, variable := range append(given, o.env...) {
+		name, _, hasValue := strings.Cut(variable, "=")
+		switch value, here := os.LookupEnv(name); {
+		case name == "":
+			return fmt.Errorf("-e %q: give NAME=VALUE, or NAME for its value here", variable)
+		case hasValue:
+			env = setVariable(env, variable)
+		case here:
+			env = setVariable(env, name+"="+value)
+		}
+	}
+	spec.Process.Env = arguments(env)
+	return nil
+}
+
+// setVariable replaces the variable of the same name, or adds it.
+func setVariable(env []string, variable string) []string {
+	name, _, _ := strings.Cut(variable, "=")
+	env = slices.DeleteFunc(env, func(other string) bool { return strings.HasPrefix(other, name+"=") })
+	return append(env, variable)
+}
+
+// lookIntoRoot refuses a folder that does not look like a root file system.
+func (o *options) lookIntoRoot(spec *Spec) error {
+	root := spec.Root.Path
+	if info, err := os.Stat(root + "/proc"); err != nil || !info.IsDir() {
+		return fmt.Errorf("-rootfs %s: there is no folder proc in it to mount on: make it with  mkdir %s/proc", root, root)
+	}
+	return nil
+}
+
+// process reads what depends on the root file system.
+func (o *options) process(spec *Spec) (err error) {
+	p := &spec.Process
+	p.Args = arguments(o.command)
+	p.Cwd = "/"
+	if o.workdir != "" {
+		if !filepath.IsAbs(o.workdir) {
+			return fmt.Errorf("-w %s: give an absolute path in the container", o.workdir)
+		}
+		p.Cwd = filepath.Clean(o.workdir)
+	}
+	var home string
+	if p.User, home, err = lookUpUser(spec.Root.Path, o.user); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(p.Env, func(v argument) bool { return strings.HasPrefix(string(v), "HOME=") }) {
+		p.Env = append(p.Env, argument("HOME="+home))
+	}
+	return nil
+}
+
+// mounts are the default ones and those that were asked for.
+func (o *options) mounts(spec *Spec) error {
+	spec.Mounts = defaultMounts(spec)
+	for _, volume := range o.volumes {
+		parts := strings.Split(volume, ":")
+		if len(parts) < 2 || len(parts) > 3 || len(parts) == 3 && parts[2] != "ro" && parts[2] != "rw" {
+			return fmt.Errorf("-v %s: give SRC:DST or SRC:DST:ro", volume)
+		}
+		if err := checkPath("-v "+volume, "source", parts[0]); err != nil {
+			return err
+		}
+		if err := checkPath("-v "+volume, "destination", parts[1]); err != nil {
+			return err
+		}
+		if err := unix.Access(parts[0], unix.F_OK); err != nil {
+			return fmt.Errorf("-v %s: the source %s is not there: %w", volume, parts[0], err)
+		}
+		m := mounts.Mount{Destination: parts[1], Source: parts[0], Options: []string{"rbind", "nosuid", "nodev"},
+			Why: "A volume: this part of the host is the container's too."}
+		if len(parts) == 3 && parts[2] == "ro" {
+			m.Options = append(m.Options, "ro")
+		}
+		spec.Mounts = append(spec.Mounts, m)
+	}
+	for _, given := range o.tmpfs {
+		destination, opts, _ := strings.Cut(given, ":")
+		if err := checkPath("-tmpfs "+given, "destination", destination); err != nil {
+			return err
+		}
+		m := mounts.Mount{Destination: destination, Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev", "noexec"},
+			Why: "An empty folder in memory."}
+		if opts != "" {
+			m.Options = append(m.Options, strings.Split(opts, ",")...)
+		}
+		spec.Mounts = append(spec.Mounts, m)
+	}
+	return nil
+}
+
+// checkPath wants paths that mean one place.
+func checkPath(flag, what, path string) error {
+	switch {
+	case !filepath.IsAbs(path):
+		return fmt.Errorf("%s: the %s %q is not an absolute path", flag, what, path)
+	case slices.Contains(strings.Split(path, "/"), ".."):
+		return fmt.Errorf("%s: the %s %q has a .. in it, give the path without", flag, what, path)
+	case what == "destination" && filepath.Clean(path) == "/":
+		return fmt.Errorf("%s: the destination / would hide the whole root, use -rootfs", flag)
+	}
+	return nil
 }

@@ -9,67 +9,94 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
-	"gonsrun/final/internal/cgroup"
-	"gonsrun/final/internal/state"
+	"gonsrun/final/internal/selfexe"
 	"gonsrun/internal/narrate"
 )
 
-// specFD is where the container's side finds its description: a pipe, after
-// stdin, stdout, stderr and the narrator's socket.
-const specFD = 4
+// What the container's side finds open, after stdin, stdout, stderr and the
+// narrator's socket.
+const (
+	specFD    = 4 // a pipe with its description
+	consoleFD = 5 // what becomes of its stdin, stdout and stderr, see console.go
+	idsFD     = 6 // a pipe that says when its user ids are mapped
+)
 
-// run is the host's side of a container's life: creating, created, running,
-// stopped. What it makes is recorded in the state folder first, and removed
-// at the end, however that comes.
-func run(o options) int {
+// run is a container's life as the host's side sees it: creating, created,
+// running, stopped. What it makes is written down first, and removed at the
+// end, however that comes.
+func run(o *options) int {
 	spec, note, err := o.spec()
 	check(err)
+	sweep()
 	if note != "" {
 		narrate.Note("%s", note)
 	}
-
-	dir, err := state.Create(state.NewID())
-	check(err)
-	defer dir.Remove()
-	check(prepareRoot(&spec, dir))
-	group, err := cgroup.Find(dir.ID, spec.Linux.Resources)
-	check(err)
-	check(dir.Save("config", spec))
-	check(dir.Save("cgroup", group))
+	c := create(spec, o)
+	defer c.destroy()
+	c.openConsole(o)
 
 	narrate.Chapter("namespaces")
-	description, descriptionEnd := pipe()
-	pid := narrate.Start("A new process begins as a copy of this one, in new namespaces: the names and numbers in them are its own.",
-		fmt.Sprintf("clone(…, flags=…|%s|SIGCHLD)", strings.Join(cloneNames(spec.Linux.Namespaces), "|")),
-		func() (int, error) { return clone(spec.Linux.Namespaces, descriptionEnd) })
-	unix.Close(descriptionEnd)
-	narrate.Namespaces(pid, slices.DeleteFunc(slices.Clone(spec.Linux.Namespaces), func(name string) bool { return name == "cgroup" })...)
-	narrate.NSpid(pid)
-
+	c.explainWithout()
+	c.clone()
+	c.mapIDs()
 	narrate.Chapter("limits")
-	defer group.Remove()
-	check(group.Make(spec.Linux.Resources))
-	check(group.Add(pid))
+	c.limit()
+	narrate.Chapter("network")
+	c.connect()
+	c.become(created)
 
-	check(send(description, spec))
-	narrate.Begin(pid)
-	return wait(pid, group)
+	c.describe()
+	narrate.Begin(c.state.PID)
+	return c.wait()
 }
 
-// wait waits for the container's end, and says how it came.
-func wait(pid int, group *cgroup.Group) int {
-	var info unix.Siginfo
-	narrate.Wait("Everything is said. Now wait until the command has ended, and learn how.",
-		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
-		func() error { return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED, nil) })
-	status := narrate.Status(&info)
-	if usage := group.Usage(); usage.OOMKills > 0 {
-		narrate.Evidence("oom_kill %d: the memory limit was reached, and the kernel killed a process for it", usage.OOMKills)
+// clone starts this program again, as the container's side, in new namespaces.
+func (c *container) clone() {
+	var flags uintptr
+	var names []string
+	for _, ns := range namespaces {
+		if c.spec.has(ns.name) {
+			flags |= ns.bit
+			names = append(names, ns.flag+"|")
+		}
 	}
-	return status
+	exe, err := selfexe.Open()
+	check(err)
+	defer unix.Close(exe)
+	path := fmt.Sprintf("/proc/self/fd/%d", exe)
+	args := []string{path, "child"}
+	if c.spec.has("user") {
+		args = append(args, "unmapped")
+	}
+
+	c.pipes.spec, c.pipes.specEnd = pipe()
+	c.pipes.ids, c.pipes.idsEnd = pipe()
+	c.state.PID = narrate.Start("A new process begins as a copy of this one, in new namespaces: the names and numbers in them are its own.",
+		fmt.Sprintf("clone(…, flags=…%sSIGCHLD)", strings.Join(names, "")),
+		func() (int, error) {
+			return syscall.ForkExec(path, args, &syscall.ProcAttr{
+				Env:   os.Environ(),
+				Files: append(narrate.Files(), uintptr(c.pipes.specEnd), uintptr(c.console.containerEnd), uintptr(c.pipes.idsEnd)),
+				Sys: &syscall.SysProcAttr{
+					Cloneflags: flags,
+					Pdeathsig:  unix.SIGKILL, // if we are killed, it must not live on
+				},
+			})
+		})
+	for _, fd := range []int{c.pipes.specEnd, c.pipes.idsEnd, c.console.containerEnd} {
+		unix.Close(fd)
+	}
+	for _, ns := range namespaces {
+		if c.spec.has(ns.name) {
+			narrate.Namespaces(c.state.PID, ns.name)
+		}
+	}
+	narrate.NSpid(c.state.PID)
+	c.save()
 }
 
 // namespaces in the order in which strace prints their flags. The cgroup
@@ -86,41 +113,49 @@ var namespaces = []struct {
 	{"net", "CLONE_NEWNET", unix.CLONE_NEWNET},
 }
 
-// cloneNames are the flags of clone(2) for the namespaces.
-func cloneNames(names []string) (flags []string) {
-	for _, ns := range namespaces {
-		if slices.Contains(names, ns.name) {
-			flags = append(flags, ns.flag)
-		}
+// explainWithout says what is left out, and what else that makes impossible.
+func (c *container) explainWithout() {
+	for _, primitive := range c.spec.Without {
+		narrate.Note("Left out: %s. %s", primitive, consequences[primitive])
 	}
-	return flags
 }
 
-// clone starts this program again, as the container's side, in new namespaces.
-func clone(names []string, description int) (pid int, err error) {
-	var flags uintptr
-	for _, ns := range namespaces {
-		if slices.Contains(names, ns.name) {
-			flags |= ns.bit
-		}
+// describe hands the description to the container's side.
+func (c *container) describe() {
+	f := os.NewFile(uintptr(c.pipes.spec), "description")
+	defer f.Close()
+	if err := json.NewEncoder(f).Encode(c.spec); err != nil {
+		check(fmt.Errorf("hand the description to the container's side: %w", err))
 	}
-	return syscall.ForkExec("/proc/self/exe", []string{"/proc/self/exe", "child"}, &syscall.ProcAttr{
-		Env:   os.Environ(),
-		Files: append(narrate.Files(), uintptr(description)),
-		Sys: &syscall.SysProcAttr{
-			Cloneflags: flags,
-			Pdeathsig:  unix.SIGKILL, // if we are killed, it must not live on
-		},
-	})
 }
 
-// prepareRoot makes the folders on which the container's side mounts its root.
-func prepareRoot(spec *Spec, dir *state.Dir) (err error) {
-	if spec.Root.Layers, err = dir.Folder("layers"); err != nil {
-		return err
+// wait waits for the container's end, and says how it came.
+func (c *container) wait() int {
+	var info unix.Siginfo
+	narrate.Wait("Everything is said. Now wait until the command has ended, and learn how.",
+		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", c.state.PID),
+		func() error {
+			c.become(running)
+			c.startConsole()
+			return unix.Waitid(unix.P_PID, c.state.PID, &info, unix.WEXITED, nil)
+		})
+	c.finishConsole()
+	c.state.ExitStatus = narrate.Status(&info)
+	if c.group != nil {
+		if usage := c.group.Usage(); usage.OOMKills > 0 {
+			c.state.OOMKilled = true
+			narrate.Evidence("oom_kill %d: the memory limit was reached, and the kernel killed a process for it", usage.OOMKills)
+		}
 	}
-	spec.Root.Mountpoint, err = dir.Folder("root")
-	return err
+	c.state.Finished = time.Now()
+	c.become(stopped)
+	return c.state.ExitStatus
+}
+
+// become writes down the container's new status.
+func (c *container) become(status string) {
+	c.state.Status = status
+	c.save()
 }
 
 // pipe returns a pipe's two ends, the one for us to write to first.
@@ -128,16 +163,6 @@ func pipe() (write, read int) {
 	var ends [2]int
 	check(os.NewSyscallError("pipe2", unix.Pipe2(ends[:], unix.O_CLOEXEC)))
 	return ends[1], ends[0]
-}
-
-// send writes the description into the pipe, for the container's side.
-func send(pipe int, spec Spec) error {
-	f := os.NewFile(uintptr(pipe), "description")
-	defer f.Close()
-	if err := json.NewEncoder(f).Encode(spec); err != nil {
-		return fmt.Errorf("hand the description to the container's side: %w", err)
-	}
-	return nil
 }
 
 // receiveSpec reads the description that the host's side sends.
@@ -156,4 +181,31 @@ func check(err error) {
 	if err != nil {
 		narrate.Fail(err)
 	}
+}
+
+// runCommand is the verb run.
+func runCommand() command {
+	var o options
+	return command{
+		name: "run", synopsis: "[flags] COMMAND [ARG…]", narrates: true,
+		summary: "run a command in a new container",
+		example: `final run --memory 64m --cpus 0.5 -p 8080:80 -v "$PWD":/src /bin/sh`,
+		define:  o.flags,
+		do: func(args []string) int {
+			o.command = args
+			if len(args) == 0 {
+				narrate.FailUsage("\"run\" needs a command to run")
+			}
+			check(o.complete())
+			if o.detach {
+				return detach()
+			}
+			return run(&o)
+		},
+	}
+}
+
+// commands are the verbs, in the order of the manual.
+func commands() []command {
+	return slices.Concat([]command{runCommand()}, lifeCommands())
 }

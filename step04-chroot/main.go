@@ -5,8 +5,8 @@
 //
 //	go run -exec sudo ./step04-chroot run /bin/sh
 //
-// Inside, try  ls /  : another world. And  ps  : it fails for lack of /proc.
-// Still wrong: there is no /proc; and root can climb out of a chroot.
+// Inside, try  ls /  : another world. And  ps  : it finds nothing.
+// Still wrong: ps needs a /proc; and root can climb out of a chroot.
 package main
 
 import (

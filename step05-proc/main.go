@@ -82,7 +82,7 @@ func child(args []string) {
 		func() error { return unix.Sethostname([]byte(hostname)) })
 
 	narrate.Call("The new mount namespace is a copy of the host's, and its mounts still tell each other. Private: no mount made here reaches the host.",
-		`mount("none", "/", "", MS_REC|MS_PRIVATE, NULL)`,
+		`mount("none", "/", …, MS_REC|MS_PRIVATE, NULL)`,
 		func() error { return unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") })
 
 	narrate.Call("From now on every path that begins with / begins here.",

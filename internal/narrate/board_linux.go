@@ -92,6 +92,9 @@ func compare(same bool) string {
 
 func rootPlace(pid string) place {
 	ours, theirs := identity("/proc/self/root/."), identity("/proc/"+pid+"/root/.")
+	if theirs == "" {
+		return place{"root", none, ""}
+	}
 	return place{"root", compare(ours == theirs), theirs}
 }
 
@@ -105,11 +108,12 @@ func procPlace(pid string) place {
 	return place{"/proc", compare(identity("/proc") == identity(path)), identity(path)}
 }
 
-// identity tells files apart: device and inode number.
+// identity tells files apart: device and inode number. It is "" for one that is
+// not there.
 func identity(path string) string {
 	var st unix.Stat_t
 	if unix.Stat(path, &st) != nil {
-		return "unknown"
+		return ""
 	}
 	return fmt.Sprintf("%d:%d/%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino)
 }

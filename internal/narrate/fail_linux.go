@@ -3,7 +3,6 @@ package narrate
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +16,7 @@ const (
 )
 
 // StatusError is an error that knows its exit status and what to do about it.
+// Another type can have an ExitStatus method too.
 type StatusError struct {
 	Status int
 	Hint   string // what the reader can type next, "" for nothing
@@ -25,6 +25,9 @@ type StatusError struct {
 
 // Error is the error's text, without the hint.
 func (e *StatusError) Error() string { return e.Err.Error() }
+
+// ExitStatus is the exit status that stands for the error.
+func (e *StatusError) ExitStatus() int { return e.Status }
 
 // Unwrap returns the error inside.
 func (e *StatusError) Unwrap() error { return e.Err }
@@ -44,11 +47,11 @@ func FailUsage(problem string) {
 
 // ExitStatus is the exit status that stands for err.
 func ExitStatus(err error) int {
-	var status *StatusError
+	var status interface{ ExitStatus() int }
 	var call *CallError
 	switch {
 	case errors.As(err, &status):
-		return status.Status
+		return status.ExitStatus()
 	case errors.As(err, &call) && strings.HasPrefix(call.Call, "execve("):
 		if errors.Is(err, unix.ENOENT) {
 			return StatusNotFound
@@ -119,11 +122,7 @@ func LookUp(name string, environment []string) (string, error) {
 	if where != "" {
 		problem = fmt.Errorf("command not found: %s is in none of the folders of PATH, %s", name, strings.ReplaceAll(where, ":", " "))
 	}
-	hint := hintNotFound
-	if entries, err := os.ReadDir("/"); err == nil && len(entries) == 0 {
-		hint = hintEmptyRoot
-	}
-	return "", &StatusError{Status: StatusNotFound, Err: problem, Hint: hint}
+	return "", &StatusError{Status: StatusNotFound, Err: problem, Hint: hintNotFound}
 }
 
 // executable says why path cannot be run, nil when it can.

@@ -15,7 +15,6 @@ import (
 const (
 	hintNotFound      = "Nothing of that name is here: look with  run /bin/sh -c 'ls /bin'  for what there is."
 	hintNotExecutable = "It is there, but it is not a program that may be run: a folder, or a file without the x permission (chmod +x)."
-	hintEmptyRoot     = "The root file system is empty. Give -rootfs a folder that holds programs, or leave -rootfs out for the one that is made here."
 	hintInterpreter   = "The file is there, but the program that must load it is not: its ELF interpreter or the one named after #!. Look with  ldd FILE  or  head -1 FILE, and add it to the root file system."
 	hintFormat        = "The kernel does not know this format: a program for another kind of processor (this one is %s), or a script without its first line #!/bin/sh."
 	hintNotRoot       = "This call is root's (CAP_SYS_ADMIN). Type:\n  %s"
@@ -29,7 +28,7 @@ const (
 
 // Hints lists every hint, for the test that the book explains each.
 func Hints() []string {
-	return []string{hintNotFound, hintNotExecutable, hintEmptyRoot, hintInterpreter, hintFormat, hintNotRoot,
+	return []string{hintNotFound, hintNotExecutable, hintInterpreter, hintFormat, hintNotRoot,
 		hintNotPrivileged, hintNamespaceMax, hintNoNamespace, hintNoProcess, hintReadOnly, hintProcMount}
 }
 

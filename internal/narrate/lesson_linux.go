@@ -58,15 +58,15 @@ func HostSide(c Config, run func() int) (status int) {
 
 // ContainerSide waits until the host's side lets this one begin, and tells how
 // it came here: between clone and its first line, the new process started this
-// program again.
-func ContainerSide() {
+// program again. earlier are calls that this process made before that one.
+func ContainerSide(earlier ...string) {
 	runtime.LockOSThread() // what a thread sets for itself must reach the execve
 	container.listen()
-
 	const why = "clone returned in a new process, whose first act is to start this program again, as the container's side. This is its first line."
-	call := fmt.Sprintf("execve(%s, %s, …)", Quote(os.Args[0]), Strings(os.Args))
-	announce(why, call, true)
-	answer(why, call, 0, nil)
+	for _, call := range append(earlier, fmt.Sprintf("execve(%s, %s, …)", Quote(os.Args[0]), Strings(os.Args))) {
+		announce(why, call, true)
+		answer(why, call, 0, nil)
+	}
 }
 
 // parseFlags returns the command to run. Bad input ends the program.
@@ -81,7 +81,7 @@ func parseFlags(m manual) []string {
 	args := flags.Args()
 	switch {
 	case err == flag.ErrHelp || len(args) == 1 && args[0] == "help":
-		m.print(m.program+" [flags] run COMMAND [ARG…]", flags)
+		m.print(flags)
 		os.Exit(0)
 	case err != nil:
 		FailUsage(err.Error())
@@ -98,19 +98,16 @@ func parseFlags(m manual) []string {
 }
 
 // print writes the manual, as -h shows it.
-func (m manual) print(usage string, flags *flag.FlagSet) {
-	fmt.Printf("%s\n\nUsage:\n\n\t%s\n\nFlags:\n\n", m.text, usage)
+func (m manual) print(flags *flag.FlagSet) {
+	fmt.Printf("%s\n\nUsage:\n\n\t%s [flags] run COMMAND [ARG…]\n\nFlags:\n\n", m.text, m.program)
 	flags.SetOutput(os.Stdout)
 	flags.PrintDefaults()
 	fmt.Print("\nExit status: the command's own; 128+n when signal n killed it; 125 when this program\n" +
 		"failed, 126 when the command cannot be run, 127 when it is not found.\n")
 }
 
-// PrintManual prints a program's manual on stdout: the first comment of
-// source, its main.go; how it is used; and its flags.
-func PrintManual(source, usage string, flags *flag.FlagSet) {
-	parseManual(source).print(usage, flags)
-}
+// Manual is what the first comment of source, a program's main.go, says.
+func Manual(source string) string { return parseManual(source).text }
 
 // Made says what was made to be used, if anything was, and returns it. An
 // error ends the program, with what to do about it.

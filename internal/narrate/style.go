@@ -17,7 +17,7 @@ const (
 )
 
 // Bright text on a colored ground reads well on a dark screen, on a light
-// screen and on a projector; so do the four plain colours used for text.
+// screen and on a projector; so do the four plain colors used for text.
 var (
 	hostLabel      = color.New(color.BgBlue, color.FgHiWhite, color.Bold)
 	containerLabel = color.New(color.BgMagenta, color.FgHiWhite, color.Bold)

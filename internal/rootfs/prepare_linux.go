@@ -55,8 +55,22 @@ func given(dir string) (string, error) {
 	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.R_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
 		return "", unreadable(dir, err)
 	}
+	if Empty(dir) {
+		return "", emptyError(dir)
+	}
 	return resolve(dir)
 }
+
+// emptyError is the error for an empty folder: no command will be found in it.
+type emptyError string
+
+// Error says what is wrong, and what to type.
+func (dir emptyError) Error() string {
+	return fmt.Sprintf("-rootfs %s: this folder is empty, so no command can be found in it\n%s", string(dir), howToMakeOne)
+}
+
+// ExitStatus is the one for a command that is not found.
+func (emptyError) ExitStatus() int { return 127 }
 
 // unreadable is the error for a folder that this user may not look into.
 func unreadable(dir string, err error) error {

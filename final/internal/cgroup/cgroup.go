@@ -43,17 +43,18 @@ type Resources struct {
 	PidsLimit int64  `json:"pids,omitempty"`   // tasks
 }
 
-// tree is a mounted cgroup file system.
-type tree struct {
+// Tree is a mounted cgroup file system.
+type Tree struct {
 	Dir         string   `json:"dir"`
 	V2          bool     `json:"v2"`
-	Controllers []string `json:"controllers"`
+	Options     string   `json:"options"`     // v1: the mount options that name the controllers
+	Controllers []string `json:"controllers"` // those of it that the container needs
 }
 
 // Group is a container's cgroup in every tree that it needs.
 type Group struct {
 	ID    string `json:"id"`
-	Trees []tree `json:"trees"`
+	Trees []Tree `json:"trees"`
 }
 
 // setting is one write into a file of the group. An optional one is left out
@@ -128,7 +129,7 @@ func Find(id string, r Resources) (*Group, error) {
 			}
 		}
 		if here != nil {
-			g.Trees = append(g.Trees, tree{t.Dir, t.V2, here})
+			g.Trees = append(g.Trees, Tree{t.Dir, t.V2, t.Options, here})
 		}
 	}
 	for _, controller := range needed {
@@ -140,7 +141,7 @@ func Find(id string, r Resources) (*Group, error) {
 }
 
 // mounted lists the cgroup trees of this machine, proc_pid_mountinfo(5).
-func mounted() (trees []tree) {
+func mounted() (trees []Tree) {
 	for _, line := range strings.Split(narrate.Read("/proc/self/mountinfo"), "\n") {
 		mount, super, found := strings.Cut(line, " - ")
 		if !found || !strings.HasPrefix(super, "cgroup") {
@@ -150,12 +151,19 @@ func mounted() (trees []tree) {
 		options := super[strings.LastIndex(super, " ")+1:]
 		switch kind, _, _ := strings.Cut(super, " "); kind {
 		case "cgroup":
-			trees = append(trees, tree{Dir: dir, Controllers: strings.Split(options, ",")})
+			trees = append(trees, Tree{Dir: dir, Options: controllersOf(options), Controllers: strings.Split(options, ",")})
 		case "cgroup2":
-			trees = append(trees, tree{Dir: dir, V2: true, Controllers: strings.Fields(narrate.Read(dir + "/cgroup.controllers"))})
+			trees = append(trees, Tree{Dir: dir, V2: true, Controllers: strings.Fields(narrate.Read(dir + "/cgroup.controllers"))})
 		}
 	}
 	return trees
+}
+
+// controllersOf leaves out of a v1 tree's super options those that every file
+// system has.
+func controllersOf(options string) string {
+	controllers := slices.DeleteFunc(strings.Split(options, ","), func(o string) bool { return o == "rw" || o == "ro" })
+	return strings.Join(controllers, ",")
 }
 
 // Writable reports whether this process may make groups.
@@ -168,7 +176,16 @@ func (g *Group) Writable() bool {
 	return len(g.Trees) > 0
 }
 
-func (g *Group) dir(t tree) string { return t.Dir + "/" + prefix + g.ID }
+// Where names the trees, for an error.
+func (g *Group) Where() string {
+	var dirs []string
+	for _, t := range g.Trees {
+		dirs = append(dirs, t.Dir)
+	}
+	return strings.Join(dirs, ", ")
+}
+
+func (g *Group) dir(t Tree) string { return t.Dir + "/" + prefix + g.ID }
 
 // Make makes the group in its trees and sets the limits.
 func (g *Group) Make(r Resources) error {
@@ -205,7 +222,7 @@ func (g *Group) Make(r Resources) error {
 // handDown gives the groups of a v2 tree its controllers. Where the tree's root
 // is not the kernel's own, as in Docker, it must hold no process of its own:
 // those that it has move to a leaf (cgroups(7), "no internal processes").
-func (t tree) handDown() error {
+func (t Tree) handDown() error {
 	file := t.Dir + "/cgroup.subtree_control"
 	has := strings.Fields(narrate.Read(file))
 	missing := ""

@@ -8,6 +8,7 @@ package mounts
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,8 +62,12 @@ func mount(why, source, target, kind string, bits uintptr, data string) error {
 	if data != "" {
 		dataText = narrate.Quote(data)
 	}
+	kindText := narrate.Quote(kind)
+	if kind == "" {
+		kindText = "…" // the kernel does not look at it
+	}
 	return narrate.Try(why,
-		fmt.Sprintf("mount(%s, %s, %s, %s, %s)", narrate.Quote(source), short(target), narrate.Quote(kind), text, dataText),
+		fmt.Sprintf("mount(%s, %s, %s, %s, %s)", narrate.Quote(source), short(target), kindText, text, dataText),
 		func() error { return unix.Mount(source, target, kind, bits, data) })
 }
 
@@ -247,6 +252,25 @@ func WriteFile(root, path, content string) error {
 		return err
 	}
 	return os.WriteFile(real, []byte(content), 0o644)
+}
+
+// ReadFile reads a small file below root, as the container will see it. It is ""
+// when that is not there.
+func ReadFile(root, path string) string {
+	dir, err := openIn(unix.AT_FDCWD, root)
+	if err != nil {
+		return ""
+	}
+	defer unix.Close(dir)
+	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK, Resolve: unix.RESOLVE_IN_ROOT}
+	fd, err := unix.Openat2(dir, path, &how)
+	if err != nil {
+		return ""
+	}
+	f := os.NewFile(uintptr(fd), path)
+	defer f.Close()
+	text, _ := io.ReadAll(io.LimitReader(f, 1<<20))
+	return string(text)
 }
 
 // Symlink makes the symbolic link name → target below root.

@@ -60,7 +60,7 @@ func Create(id string) (*Dir, error) {
 	}
 	d := &Dir{ID: id, Path: filepath.Join(root, id)}
 	// Nobody may find the folder without its lock and take it for a dead one's.
-	unlock, err := Lock()
+	unlock, err := lockAll(".lock")
 	if err != nil {
 		return nil, err
 	}
@@ -107,14 +107,17 @@ func lockFile(path string, how int) (int, error) {
 	return fd, nil
 }
 
-// Lock holds a lock over all containers of this user, for what must not happen
-// twice at once, and returns the function that lets go of it.
-func Lock() (unlock func(), err error) {
+// LockNames holds a lock while a name is looked for and taken, and returns the
+// function that lets go of it.
+func LockNames() (unlock func(), err error) { return lockAll(".names") }
+
+// lockAll holds a lock over all containers of this user.
+func lockAll(name string) (unlock func(), err error) {
 	root, err := ownRoot()
 	if err != nil {
 		return nil, err
 	}
-	fd, err := lockFile(filepath.Join(root, ".lock"), unix.LOCK_EX)
+	fd, err := lockFile(filepath.Join(root, name), unix.LOCK_EX)
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +220,7 @@ func List() ([]*Dir, error) {
 // removeHalf removes a folder that is out of sight. While we hold the lock
 // nobody is making it.
 func removeHalf(path string) {
-	if unlock, err := Lock(); err == nil {
+	if unlock, err := lockAll(".lock"); err == nil {
 		defer unlock()
 		os.RemoveAll(path)
 	}

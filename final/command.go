@@ -1,0 +1,153 @@
+//go:build linux
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"gonsrun/internal/narrate"
+)
+
+// command is one verb of the command line.
+type command struct {
+	name     string
+	synopsis string // what follows the verb
+	summary  string
+	manual   string // more than the summary, "" for nothing
+	example  string
+	define   func(*flag.FlagSet)
+	narrates bool
+	do       func(args []string) int
+}
+
+// global are the flags that stand before or after the verb.
+func global(f *flag.FlagSet, config *narrate.Config) {
+	f.BoolVar(&config.Pause, "pause", false, "wait for Enter before each call")
+	f.BoolVar(&config.Quiet, "quiet", false, "narrate nothing")
+	f.BoolVar(&config.JSON, "json", false, "narrate in JSON, one object a line")
+}
+
+// execute reads the command line and does what it says.
+func execute(args []string) int {
+	config := narrate.Config{Program: "final", Args: args, Side: narrate.Host, NeedsRoot: true, Compact: true}
+	config.Quiet = true
+	narrate.Speak(config) // until we know how to speak
+	config.Quiet = false
+
+	name, before, after := splitVerb(args)
+	commands := commands()
+	c := findCommand(commands, name)
+	switch {
+	case name == "" && hasHelp(before), name == "help" && len(after) == 0:
+		printOverview(commands)
+		return 0
+	case name == "help":
+		name, after = after[0], []string{"-h"}
+		c = findCommand(commands, name)
+	case name == "":
+		narrate.FailUsage("what shall it do? There is no \"run\" and no command")
+	}
+	if c == nil {
+		narrate.FailUsage(fmt.Sprintf("there is no command %q, see  final help", name))
+	}
+
+	f := flag.NewFlagSet("final "+c.name, flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	if c.narrates {
+		global(f, &config)
+	}
+	if c.define != nil {
+		c.define(f)
+	}
+	for _, part := range [][]string{before, after} {
+		switch err := f.Parse(part); {
+		case err == flag.ErrHelp:
+			c.print(f)
+			return 0
+		case err != nil:
+			narrate.FailUsage(err.Error())
+		}
+	}
+	if !c.narrates {
+		config.Quiet = true
+	}
+	return narrate.HostSide(config, func() int { return c.do(f.Args()) })
+}
+
+// splitVerb finds the verb: the first argument that is neither a flag nor a
+// flag's value. Only run's flags take values there.
+func splitVerb(args []string) (name string, before, after []string) {
+	var o options
+	f := flag.NewFlagSet("", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	o.flags(f)
+	global(f, &narrate.Config{})
+	if err := f.Parse(args); err != nil && err != flag.ErrHelp {
+		narrate.FailUsage(err.Error())
+	}
+	rest := f.Args()
+	before = args[:len(args)-len(rest)]
+	if len(rest) == 0 || hasHelp(before) {
+		return "", before, nil
+	}
+	return rest[0], before, rest[1:]
+}
+
+func hasHelp(args []string) bool {
+	for _, arg := range args {
+		if arg == "-h" || arg == "-help" || arg == "--help" {
+			return true
+		}
+	}
+	return false
+}
+
+func findCommand(commands []command, name string) *command {
+	for i := range commands {
+		if commands[i].name == name {
+			return &commands[i]
+		}
+	}
+	return nil
+}
+
+// print writes a command's manual on stdout.
+func (c *command) print(f *flag.FlagSet) {
+	fmt.Printf("final %s: %s\n", c.name, c.summary)
+	if c.manual != "" {
+		fmt.Printf("\n%s\n", c.manual)
+	}
+	fmt.Printf("\nUsage:\n\n\tfinal %s\n\nExample:\n\n\t%s\n", strings.TrimSpace(c.name+" "+c.synopsis), c.example)
+	if c.define != nil || c.narrates {
+		fmt.Print("\nFlags:\n\n")
+		f.SetOutput(os.Stdout)
+		f.PrintDefaults()
+	}
+	if c.narrates {
+		fmt.Print("\n" + exitStatuses)
+	}
+}
+
+const exitStatuses = "Exit status: the command's own; 128+n when signal n killed it; 125 when final itself\n" +
+	"failed, 126 when the command cannot be run, 127 when it is not found.\n"
+
+// printOverview writes the manual of the whole program.
+func printOverview(commands []command) {
+	fmt.Print(narrate.Manual(manual), "\n\nCommands:\n\n")
+	for _, c := range commands {
+		fmt.Printf("\t%-11s %s\n", c.name, c.summary)
+	}
+	fmt.Print("\nEach has its manual:  final run -h\n\n", exitStatuses)
+}
+
+// one returns the only argument, or ends the program.
+func one(args []string, what string) string {
+	if len(args) != 1 {
+		narrate.FailUsage(fmt.Sprintf("give one %s, not %d", what, len(args)))
+	}
+	return args[0]
+}

@@ -1,0 +1,258 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/final/internal/cgroup"
+	"gonsrun/final/internal/mounts"
+	"gonsrun/final/internal/state"
+	"gonsrun/internal/narrate"
+)
+
+// The statuses of a container, from the OCI runtime-spec (runtime.md, State).
+const (
+	creating = "creating"
+	created  = "created"
+	running  = "running"
+	stopped  = "stopped"
+)
+
+// State is what has become of a container. It begins like the OCI
+// runtime-spec's state.
+type State struct {
+	OCIVersion string    `json:"ociVersion"`
+	ID         string    `json:"id"`
+	Status     string    `json:"status"`
+	PID        int       `json:"pid,omitempty"` // on the host
+	Bundle     string    `json:"bundle"`        // the container's folder
+	Name       string    `json:"name"`
+	Created    time.Time `json:"created"`
+	Finished   time.Time `json:"finished,omitzero"`
+	ExitStatus int       `json:"exitStatus"`
+	OOMKilled  bool      `json:"oomKilled,omitempty"`
+	Detached   bool      `json:"detached,omitempty"`
+	AutoRemove bool      `json:"autoRemove,omitempty"`
+}
+
+// container is a container as the host's side knows it.
+type container struct {
+	spec  Spec
+	state State
+	dir   *state.Dir
+	group *cgroup.Group // nil without the right to make one
+
+	console console
+	pipes   struct{ spec, specEnd, ids, idsEnd int } // file descriptors
+}
+
+// create makes the container's folder and writes down what is going to be made.
+func create(spec Spec, o *options) *container {
+	c := &container{spec: spec, dir: newFolder(o.name)}
+	c.state = State{
+		OCIVersion: spec.OCIVersion, ID: c.dir.ID, Status: creating, Bundle: c.dir.Path,
+		Name: o.name, Created: time.Now(), Detached: o.detach, AutoRemove: o.remove || !o.detach,
+	}
+	if c.state.Name == "" {
+		c.state.Name = c.dir.ID
+	}
+	c.must(c.prepareRoot())
+	c.must(c.findGroup())
+	c.must(c.dir.Save("config", c.spec))
+	c.save()
+	return c
+}
+
+// newFolder makes a folder under a new id. Only one container can have a name.
+func newFolder(name string) *state.Dir {
+	if name != "" {
+		unlock, err := state.LockNames()
+		check(err)
+		defer unlock()
+		if _, err := find(name); err == nil {
+			check(fmt.Errorf("-name %s: a container has that name already, see  final ps -a  and  final rm %s", name, name))
+		}
+	}
+	dir, err := state.Create(state.NewID())
+	check(err)
+	if name != "" {
+		check(dir.Save("state", State{ID: dir.ID, Name: name, Status: creating}))
+	}
+	return dir
+}
+
+// must removes what was made, and ends the program, when err is one.
+func (c *container) must(err error) {
+	if err != nil {
+		c.dir.Remove()
+		narrate.Fail(err)
+	}
+}
+
+// save writes down the state.
+func (c *container) save() { check(c.dir.Save("state", c.state)) }
+
+// prepareRoot makes the folders on which the container's side mounts its root.
+func (c *container) prepareRoot() (err error) {
+	if c.spec.Root.Layers, err = c.dir.Folder("layers"); err != nil {
+		return err
+	}
+	c.spec.Root.Mountpoint, err = c.dir.Folder("root")
+	return err
+}
+
+// findGroup looks where the container's cgroup will be. Without the right to
+// make one there is none, unless a limit was asked for.
+func (c *container) findGroup() error {
+	if c.spec.without("limits") {
+		return nil
+	}
+	group, err := cgroup.Find(c.dir.ID, c.spec.Linux.Resources)
+	if err != nil {
+		return err
+	}
+	if !group.Writable() {
+		if c.spec.Linux.Resources != (cgroup.Resources{}) {
+			return fmt.Errorf("a limit needs a cgroup, and you may not make one in %s: be root (sudo), or leave the limit out", group.Where())
+		}
+		return nil
+	}
+	c.group = group
+	c.spec.Mounts = append(c.spec.Mounts, cgroupMounts(group)...)
+	return c.dir.Save("cgroup", group)
+}
+
+// cgroupMounts show the container its own groups, read-only: the one of v2 at
+// the usual place, those of v1 in folders there.
+func cgroupMounts(group *cgroup.Group) (list []mounts.Mount) {
+	const dir = "/sys/fs/cgroup"
+	options := []string{"nosuid", "noexec", "nodev", "ro"}
+	v1 := slices.ContainsFunc(group.Trees, func(t cgroup.Tree) bool { return !t.V2 })
+	if v1 {
+		list = append(list, mounts.Mount{Destination: dir, Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "noexec", "nodev", "mode=755"},
+			Why: "cgroups as this container sees them: its own group is the root."})
+	}
+	for _, t := range group.Trees {
+		switch {
+		case !t.V2:
+			list = append(list, mounts.Mount{Destination: dir + "/" + filepath.Base(t.Dir), Type: "cgroup", Source: "cgroup",
+				Options: append(slices.Clone(options), t.Options)})
+		case !v1:
+			list = append(list, mounts.Mount{Destination: dir, Type: "cgroup2", Source: "cgroup2", Options: options,
+				Why: "cgroups as this container sees them: its own group is the root."})
+		}
+	}
+	return list
+}
+
+// limit makes the container's cgroup, sets its limits, and puts the
+// container's first process into it.
+func (c *container) limit() {
+	if c.group == nil {
+		narrate.Note("No limits: %s.", map[bool]string{true: "they were left out", false: "making a cgroup takes root"}[c.spec.without("limits")])
+		return
+	}
+	check(c.group.Make(c.spec.Linux.Resources))
+	check(c.group.Add(c.state.PID))
+}
+
+// destroy removes what was made for the container, in the reverse order. A
+// detached container's folder stays for ps -a and logs, until rm.
+func (c *container) destroy() {
+	c.disconnect()
+	if c.group != nil {
+		c.group.Kill()
+		c.group.Remove()
+	}
+	if !c.state.AutoRemove && c.state.Status == stopped {
+		c.dir.Release()
+		return
+	}
+	c.dir.Remove()
+}
+
+// load reads a container from its folder.
+func load(dir *state.Dir) (*container, error) {
+	c := &container{dir: dir}
+	if err := dir.Load("state", &c.state); err != nil {
+		return nil, err
+	}
+	if err := dir.Load("config", &c.spec); err != nil && c.state.Status != creating {
+		return nil, err
+	}
+	var group cgroup.Group
+	if dir.Load("cgroup", &group) == nil {
+		c.group = &group
+	}
+	return c, nil
+}
+
+// all lists the containers of this user, the youngest first.
+func all() ([]*container, error) {
+	dirs, err := state.List()
+	var list []*container
+	for _, dir := range dirs {
+		if c, err := load(dir); err == nil {
+			list = append(list, c)
+		}
+	}
+	slices.SortFunc(list, func(a, b *container) int { return b.state.Created.Compare(a.state.Created) })
+	return list, err
+}
+
+// find finds a container by its name, its id, or the beginning of its id.
+func find(name string) (*container, error) {
+	list, err := all()
+	if err != nil {
+		return nil, err
+	}
+	var matches []*container
+	for _, c := range list {
+		if c.state.Name == name || c.state.ID == name {
+			return c, nil
+		}
+		if strings.HasPrefix(c.state.ID, name) {
+			matches = append(matches, c)
+		}
+	}
+	switch len(matches) {
+	case 1:
+		return matches[0], nil
+	case 0:
+		return nil, fmt.Errorf("there is no container %q: see  final ps -a", name)
+	}
+	return nil, fmt.Errorf("%q is the beginning of %d ids: give more of it", name, len(matches))
+}
+
+// alive reports whether the container's first process is there.
+func (c *container) alive() bool {
+	return c.state.Status == running && unix.Kill(c.state.PID, 0) != unix.ESRCH && c.dir.Kept()
+}
+
+// sweep removes what killed keepers left: their containers died with them.
+func sweep() (swept []string) {
+	list, err := all()
+	if err != nil && !os.IsNotExist(err) {
+		return nil
+	}
+	for _, c := range list {
+		if c.state.Status == stopped || c.dir.Kept() || !c.dir.Claim() {
+			continue
+		}
+		if c.state.Detached && !c.state.AutoRemove {
+			c.state.Status, c.state.ExitStatus, c.state.Finished = stopped, 128+int(unix.SIGKILL), time.Now()
+			c.save()
+		}
+		c.destroy()
+		swept = append(swept, c.state.ID)
+	}
+	return swept
+}

@@ -1,0 +1,255 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/narrate"
+)
+
+// lifeCommands are the verbs for containers that are there.
+func lifeCommands() []command {
+	return []command{psCommand(), stopCommand(), killCommand(), rmCommand(), sweepCommand()}
+}
+
+// the container named by the argument, or the end of the program.
+func existing(name string) *container {
+	c, err := find(name)
+	check(err)
+	return c
+}
+
+func psCommand() command {
+	var withStopped bool
+	return command{
+		name: "ps", summary: "list the running containers", example: "final ps -a",
+		define: func(f *flag.FlagSet) { f.BoolVar(&withStopped, "a", false, "also those that have ended") },
+		do: func(args []string) int {
+			if len(args) > 0 {
+				narrate.FailUsage("ps takes no argument")
+			}
+			sweep()
+			list, err := all()
+			check(err)
+			table := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
+			fmt.Fprintln(table, "ID\tNAME\tCOMMAND\tCREATED\tSTATUS\tPID\tADDRESS\tPORTS")
+			for _, c := range list {
+				if c.state.Status == stopped && !withStopped {
+					continue
+				}
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.state.ID, c.state.Name, shorten(strings.Join(words(c.spec.Process.Args), " "), 24),
+					ago(c.state.Created), c.status(), c.pid(), c.spec.Network.Address, strings.Join(c.spec.Network.Ports, " "))
+			}
+			table.Flush()
+			return 0
+		},
+	}
+}
+
+func (c *container) pid() string {
+	if c.state.Status == stopped {
+		return ""
+	}
+	return fmt.Sprint(c.state.PID)
+}
+
+func (c *container) status() string {
+	if c.state.Status == stopped {
+		return fmt.Sprintf("stopped (%d) %s", c.state.ExitStatus, ago(c.state.Finished))
+	}
+	return c.state.Status
+}
+
+// ago is a time as people say it.
+func ago(t time.Time) string {
+	d := time.Since(t)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s ago", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h ago", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+}
+
+// shorten cuts text to fit, and makes what would disturb a terminal visible.
+func shorten(text string, longest int) string {
+	quoted := narrate.Quote(text)
+	runes := []rune(quoted[1 : len(quoted)-1])
+	if len(runes) > longest {
+		runes = append(runes[:longest-1], '…')
+	}
+	return string(runes)
+}
+
+func stopCommand() command {
+	var seconds int
+	return command{
+		name: "stop", synopsis: "[-t SECONDS] CONTAINER…", summary: "end containers: SIGTERM, and SIGKILL when that does not help",
+		example: "final stop -t 2 web",
+		define:  func(f *flag.FlagSet) { f.IntVar(&seconds, "t", 10, "`seconds` to wait before SIGKILL") },
+		do: func(args []string) int {
+			return each(args, func(c *container) error {
+				if !c.alive() {
+					return nil
+				}
+				return c.stop(time.Duration(seconds) * time.Second)
+			})
+		},
+	}
+}
+
+// stop ends the container's first process, and waits until it is gone.
+func (c *container) stop(patience time.Duration) error {
+	process, err := unix.PidfdOpen(c.state.PID, 0)
+	if err == unix.ESRCH {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("pidfd_open %d: %w", c.state.PID, err)
+	}
+	defer unix.Close(process)
+	unix.PidfdSendSignal(process, unix.SIGTERM, nil, 0)
+	if !waitFor(process, patience) {
+		unix.PidfdSendSignal(process, unix.SIGKILL, nil, 0)
+		waitFor(process, -1)
+	}
+	c.awaitKeeper()
+	return nil
+}
+
+// waitFor waits until the process has ended, and reports whether it has.
+// A negative patience has no end.
+func waitFor(process int, patience time.Duration) bool {
+	deadline := time.Now().Add(patience)
+	for {
+		timeout := -1
+		if patience >= 0 {
+			timeout = int(max(0, time.Until(deadline).Milliseconds()))
+		}
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(process), Events: unix.POLLIN}}, timeout)
+		if err != unix.EINTR {
+			return n > 0
+		}
+	}
+}
+
+// awaitKeeper waits until whoever looks after the container has cleaned up.
+func (c *container) awaitKeeper() {
+	fd, err := unix.Open(c.dir.Path+"/lock", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return // removed already
+	}
+	defer unix.Close(fd)
+	for unix.Flock(fd, unix.LOCK_EX) == unix.EINTR {
+	}
+}
+
+func killCommand() command {
+	var name string
+	return command{
+		name: "kill", synopsis: "[-s SIGNAL] CONTAINER…", summary: "send a signal to a container's first process",
+		example: "final kill -s HUP web",
+		define:  func(f *flag.FlagSet) { f.StringVar(&name, "s", "KILL", "the `signal`, by name or number") },
+		do: func(args []string) int {
+			sig, err := parseSignal(name)
+			check(err)
+			return each(args, func(c *container) error {
+				if !c.alive() {
+					return fmt.Errorf("container %s is not running", c.state.Name)
+				}
+				if err := unix.Kill(c.state.PID, sig); err != nil {
+					return fmt.Errorf("kill(%d, %s): %w", c.state.PID, unix.SignalName(sig), err)
+				}
+				if sig == unix.SIGKILL {
+					c.awaitKeeper()
+				}
+				return nil
+			})
+		},
+	}
+}
+
+// parseSignal reads TERM, SIGTERM or 15.
+func parseSignal(name string) (syscall.Signal, error) {
+	var number int
+	if _, err := fmt.Sscanf(name, "%d", &number); err == nil && number > 0 && number <= 64 {
+		return syscall.Signal(number), nil
+	}
+	upper := strings.ToUpper(name)
+	if sig := unix.SignalNum("SIG" + strings.TrimPrefix(upper, "SIG")); sig != 0 {
+		return sig, nil
+	}
+	return 0, fmt.Errorf("-s %s: there is no such signal, see  kill -l", name)
+}
+
+func rmCommand() command {
+	var force bool
+	return command{
+		name: "rm", synopsis: "[-f] CONTAINER…", summary: "remove containers that have ended",
+		example: "final rm -f web",
+		define:  func(f *flag.FlagSet) { f.BoolVar(&force, "f", false, "end them first, with SIGKILL") },
+		do: func(args []string) int {
+			return each(args, func(c *container) error {
+				if c.alive() {
+					if !force {
+						return fmt.Errorf("container %s is running: stop it first, or use  final rm -f %s", c.state.Name, c.state.Name)
+					}
+					unix.Kill(c.state.PID, unix.SIGKILL)
+					c.awaitKeeper()
+				}
+				sweep()
+				if err := c.dir.Remove(); err != nil && !errors.Is(err, os.ErrNotExist) {
+					return err
+				}
+				return nil
+			})
+		},
+	}
+}
+
+// each does something to every container that is named, and prints those that
+// it was done to.
+func each(names []string, do func(*container) error) (status int) {
+	if len(names) == 0 {
+		narrate.FailUsage("name a container, see  final ps -a")
+	}
+	sweep()
+	for _, name := range names {
+		c, err := find(name)
+		if err == nil {
+			err = do(c)
+		}
+		if err != nil {
+			narrate.Report(err)
+			status = narrate.StatusFailed
+			continue
+		}
+		fmt.Println(name)
+	}
+	return status
+}
+
+func sweepCommand() command {
+	return command{
+		name: "sweep", summary: "remove what killed containers left; every command does so first", example: "final sweep",
+		do: func(args []string) int {
+			for _, id := range sweep() {
+				fmt.Println(id)
+			}
+			return 0
+		},
+	}
+}

@@ -1,0 +1,219 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/final/internal/firewall"
+	"gonsrun/final/internal/ippool"
+	"gonsrun/final/internal/netlink"
+	"gonsrun/final/internal/publish"
+	"gonsrun/final/internal/resolv"
+	"gonsrun/final/internal/state"
+	"gonsrun/internal/narrate"
+)
+
+// bridge is the switch that all containers of this machine are plugged into.
+// It is there while there are any.
+const bridge = "gonsrun0"
+
+// Network is how the container reaches others. It has no counterpart in the
+// OCI runtime-spec, which leaves networks to hooks.
+type Network struct {
+	Mode    string   `json:"mode"` // none, host or bridge
+	Address string   `json:"address,omitempty"`
+	Gateway string   `json:"gateway,omitempty"`
+	Ports   []string `json:"ports,omitempty"` // as -p has them
+}
+
+// networkDir holds the pool of addresses and what was done to the firewall.
+// What is in it concerns all containers.
+func networkDir() string { return state.Root() + "-network" }
+
+// ports reads -p.
+func (o *options) ports(spec *Spec) error {
+	for _, given := range o.publish {
+		mapping, err := publish.Parse(given)
+		if err != nil {
+			return fmt.Errorf("-p %s: %w", given, err)
+		}
+		spec.Network.Ports = append(spec.Network.Ports, mapping.String())
+	}
+	return nil
+}
+
+// listen opens the published ports, before anything is made: one that is in
+// use is known in time.
+func (n Network) listen() (*publish.Forwarder, error) {
+	var mappings []publish.Mapping
+	for _, port := range n.Ports {
+		mapping, err := publish.Parse(port)
+		if err != nil {
+			return nil, err
+		}
+		mappings = append(mappings, mapping)
+	}
+	return publish.Listen(mappings)
+}
+
+// connect plugs the container into the bridge: a veth pair has one end there
+// and the other in the container's network namespace.
+func (c *container) connect() error {
+	n := &c.spec.Network
+	switch {
+	case n.Mode == "host":
+		narrate.Note("The network is the host's.")
+		return nil
+	case n.Mode == "none" && rootless():
+		narrate.Note("Only the loopback interface: a way out of this network namespace would take root.")
+		return nil
+	case n.Mode == "none":
+		narrate.Note("Only the loopback interface.")
+		return nil
+	}
+	pool, err := ippool.Open(networkDir())
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	host, err := netlink.Open()
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+
+	if err := makeBridge(host, pool); err != nil {
+		return err
+	}
+	address, err := pool.Lease(c.state.ID)
+	if err != nil {
+		return err
+	}
+	n.Address = netip.PrefixFrom(address, pool.Network().Bits()).String()
+	n.Gateway = ippool.Gateway(pool.Network()).String()
+	if err := c.dir.Save("config", c.spec); err != nil {
+		return err
+	}
+	if err := firewall.Masquerade(networkDir(), pool.Network(), bridge); err != nil {
+		narrate.Note("No way out of the machine: %v", err)
+	}
+	if err := host.NewVeth(netlink.Veth{
+		Name: c.veth(), Bridge: bridge,
+		PeerName: "eth0", PeerHardware: netlink.Hardware(address), PID: c.state.PID,
+	}); err != nil {
+		return err
+	}
+	if c.forwarder != nil {
+		c.forwarder.Serve(address)
+	}
+	return nil
+}
+
+// veth is the name of the host's end of the container's cable, 15 bytes at most.
+func (c *container) veth() string { return "gns" + c.state.ID }
+
+// makeBridge makes the bridge for the first container, with an address range
+// that nobody on this machine uses.
+func makeBridge(host *netlink.Conn, pool *ippool.Pool) error {
+	if _, err := host.Index(bridge); err == nil && pool.Network().IsValid() {
+		return nil
+	}
+	addresses, err := host.Addresses()
+	if err != nil {
+		return err
+	}
+	routes, err := host.Routes()
+	if err != nil {
+		return err
+	}
+	network, err := pool.Choose(ippool.Candidates(), append(addresses, routes...))
+	if err != nil {
+		return err
+	}
+	gateway := ippool.Gateway(network)
+	if err := host.NewBridge(bridge, netlink.Hardware(gateway)); err != nil && !errors.Is(err, unix.EEXIST) {
+		return err
+	}
+	err = host.AddAddress(bridge, netip.PrefixFrom(gateway, network.Bits()))
+	if errors.Is(err, unix.EEXIST) {
+		return nil
+	}
+	return err
+}
+
+// disconnect takes back what connect made. The last container takes the bridge
+// and the firewall's rules with it.
+func (c *container) disconnect() {
+	if c.forwarder != nil {
+		c.forwarder.Close()
+	}
+	if c.spec.Network.Mode != "bridge" {
+		return
+	}
+	pool, err := ippool.Open(networkDir())
+	if err != nil {
+		return
+	}
+	defer pool.Close()
+	pool.Release(c.state.ID)
+	host, err := netlink.Open()
+	if err != nil {
+		return
+	}
+	defer host.Close()
+	if len(pool.Leases()) == 0 {
+		host.DeleteLink(bridge)
+		firewall.Remove(networkDir())
+		pool.Forget()
+	}
+	host.DeleteLink(c.veth()) // it would go with the namespace, but later
+}
+
+// files are those in /etc that depend on the network.
+func (n Network) files(hostname string) map[string]string {
+	address := "127.0.0.1"
+	if prefix, err := netip.ParsePrefix(n.Address); err == nil {
+		address = prefix.Addr().String()
+	}
+	files := map[string]string{
+		"/etc/hostname": hostname + "\n",
+		"/etc/hosts":    fmt.Sprintf("127.0.0.1\tlocalhost\n::1\tlocalhost\n%s\t%s\n", address, hostname),
+	}
+	if n.Mode != "none" {
+		files["/etc/resolv.conf"] = n.resolvConf()
+	}
+	return files
+}
+
+// configureNetwork gives the network namespace its addresses and routes, from
+// inside.
+func configureNetwork(n Network) error {
+	conn, err := netlink.Open()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.LinkUp("lo"); err != nil || n.Address == "" {
+		return err
+	}
+	address, err := netip.ParsePrefix(n.Address)
+	if err != nil {
+		return err
+	}
+	gateway, err := netip.ParseAddr(n.Gateway)
+	if err != nil {
+		return err
+	}
+	if err := conn.AddAddress("eth0", address); err != nil {
+		return err
+	}
+	if err := conn.LinkUp("eth0"); err != nil {
+		return err
+	}
+	return conn.AddDefaultRoute(gateway)
+}
