@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // leftoverPatience is how long what a program used may still be on its way out
@@ -28,8 +30,19 @@ func Leftovers(t testing.TB) {
 			return len(left) == 0
 		}) {
 			t.Errorf("left behind:\n  %s", strings.Join(left, "\n  "))
+			endProcesses(before)
 		}
 	})
+}
+
+// endProcesses ends the processes that were left, so that the next test does
+// not stumble over them.
+func endProcesses(before []string) {
+	for _, p := range alive(os.Getpid()) {
+		if !slices.Contains(before, p.thing()) {
+			unix.Kill(p.pid, unix.SIGKILL)
+		}
+	}
 }
 
 // inventory lists what a program could leave behind.
@@ -50,7 +63,7 @@ func inventory() (things []string) {
 		things = append(things, "temporary file "+filepath.Join(temporary(), entry.Name()))
 	}
 	for _, p := range descendants(os.Getpid()) {
-		things = append(things, "process "+itoa(p.pid)+" "+strings.Join(p.args, " "))
+		things = append(things, p.thing())
 	}
 	return things
 }

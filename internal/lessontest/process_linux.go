@@ -38,6 +38,9 @@ func (p process) String() string {
 	return itoa(p.pid) + " (" + p.state + ") " + strings.Join(p.args, " ")
 }
 
+// thing names p in an inventory, whatever it is doing.
+func (p process) thing() string { return "process " + itoa(p.pid) + " " + strings.Join(p.args, " ") }
+
 func readProcess(pid int) (p process, ok bool) {
 	dir := "/proc/" + itoa(pid)
 	stat, err := os.ReadFile(dir + "/stat")

@@ -1,7 +1,6 @@
 package lessontest
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -205,10 +204,29 @@ type Running struct {
 	t       testing.TB
 	Command *exec.Cmd
 	stdin   io.WriteCloser
-	lines   chan string // of stdout
+	stdout  lineWriter
 	stderr  bytes.Buffer
 	ended   chan error
 	limit   *time.Timer
+}
+
+// lineWriter sends each line that is written to it.
+type lineWriter struct {
+	begun string // of a line that is not ended
+	lines chan string
+}
+
+// Write never fails.
+func (w *lineWriter) Write(text []byte) (int, error) {
+	w.begun += string(text)
+	for {
+		line, rest, ended := strings.Cut(w.begun, "\n")
+		if !ended {
+			return len(text), nil
+		}
+		w.lines <- line
+		w.begun = rest
+	}
 }
 
 // Start starts the lesson's program with these arguments. It is killed at the
@@ -221,13 +239,10 @@ func (l Lesson) Start(t testing.TB, args ...string) *Running {
 // StartCommand starts a command whose stdin and stdout the test holds.
 func StartCommand(t testing.TB, command *exec.Cmd) *Running {
 	t.Helper()
-	r := &Running{t: t, Command: command, lines: make(chan string, 10000), ended: make(chan error, 1)}
-	command.Stderr = &r.stderr
-	command.WaitDelay = 2 * time.Second
-	stdout, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := &Running{t: t, Command: command, stdout: lineWriter{lines: make(chan string, 10000)}, ended: make(chan error, 1)}
+	command.Stdout, command.Stderr = &r.stdout, &r.stderr
+	command.WaitDelay = 2 * time.Second // a process left behind may hold the pipes
+	var err error
 	if r.stdin, err = command.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
@@ -236,11 +251,9 @@ func StartCommand(t testing.TB, command *exec.Cmd) *Running {
 	}
 	r.limit = time.AfterFunc(runLimit, func() { command.Process.Kill() })
 	go func() {
-		for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
-			r.lines <- scanner.Text()
-		}
-		close(r.lines)
-		r.ended <- command.Wait()
+		err := command.Wait()
+		close(r.stdout.lines)
+		r.ended <- err
 	}()
 	t.Cleanup(func() {
 		if r.limit.Stop() {
@@ -257,7 +270,7 @@ func (r *Running) Pid() int { return r.Command.Process.Pid }
 func (r *Running) Line() string {
 	r.t.Helper()
 	select {
-	case line, ok := <-r.lines:
+	case line, ok := <-r.stdout.lines:
 		if !ok {
 			r.t.Fatalf("\n  ran:      %s\n  expected: a line on stdout\n  seen:     its end\n  stderr:   %s", shellLine(r.Command), indent(r.stderr.String()))
 		}
@@ -285,7 +298,7 @@ func (r *Running) Wait() *Result {
 	r.t.Helper()
 	r.stdin.Close()
 	result := &Result{t: r.t, command: shellLine(r.Command)}
-	for line := range r.lines {
+	for line := range r.stdout.lines {
 		result.Stdout += line + "\n"
 	}
 	err := <-r.ended
