@@ -115,7 +115,7 @@ func becomeCommand(spec Spec) {
 	narrate.Become("This process becomes the command: same pid, new program. When it works, execve does not return.",
 		fmt.Sprintf("execve(%s, %s, …)", narrate.Quote(path), narrate.Strings(args)),
 		func() error {
-			if err := takeConsole(spec.Process.Terminal); err != nil {
+			if err := takeConsole(spec.Process); err != nil {
 				return err
 			}
 			return unix.Exec(path, args, env)

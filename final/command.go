@@ -21,6 +21,7 @@ type command struct {
 	example  string
 	define   func(*flag.FlagSet)
 	narrates bool
+	prepare  func(*narrate.Config) // what the flags mean for the narration
 	do       func(args []string) int
 }
 
@@ -74,6 +75,9 @@ func execute(args []string) int {
 	}
 	if !c.narrates {
 		config.Quiet = true
+	}
+	if c.prepare != nil {
+		c.prepare(&config)
 	}
 	return narrate.HostSide(config, func() int { return c.do(f.Args()) })
 }

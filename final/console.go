@@ -3,23 +3,107 @@
 package main
 
 import (
+	"io"
+	"os"
+
 	"golang.org/x/sys/unix"
+
+	"gonsrun/final/internal/terminal"
 )
 
-// console is what the container's stdin, stdout and stderr are connected to.
+// console is what the container's stdin, stdout and stderr are connected to:
+// ours, a terminal of its own, or, when detached, the log.
 type console struct {
 	containerEnd int // what the container's side gets as consoleFD
+	hostEnd      int // the socket over which a terminal's master comes, or the pipe that ends in the log
+	finished     chan struct{}
+	restore      func()
 }
 
-func (c *container) openConsole(o *options) {
-	c.console.containerEnd, _ = unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+// openConsole makes what connects the two sides. The container's side connects
+// its end when it has said all, just before it becomes the command.
+func (c *container) openConsole(o *options) error {
+	c.console.restore = func() {}
+	var err error
+	switch {
+	case c.spec.Process.Terminal:
+		var pair [2]int
+		pair, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		c.console.hostEnd, c.console.containerEnd = pair[0], pair[1]
+	case o.detach:
+		c.console.containerEnd, c.console.hostEnd = pipe()
+	default:
+		c.console.containerEnd, err = unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	}
+	return os.NewSyscallError("open the console", err)
 }
-func (c *container) startConsole()    {}
-func (c *container) finishConsole()   {}
-func takeConsole(terminal bool) error { return nil }
-func awaitIDs()                       {}
-func (c *container) mapIDs()          {}
-func join(Spec)                       {}
-func reap([]string)                   {}
-func keep([]string) int               { return 0 }
-func detach() int                     { return 0 }
+
+// startConsole begins to copy, when the command has begun.
+func (c *container) startConsole() error {
+	con := &c.console
+	con.finished = make(chan struct{})
+	switch {
+	case c.spec.Process.Terminal:
+		master, err := terminal.ReceiveFile(con.hostEnd)
+		if err != nil {
+			return err
+		}
+		var in, out = 0, io.Writer(os.Stdout)
+		if c.state.Detached {
+			in, out = -1, c.log
+		} else {
+			if con.restore, err = terminal.Raw(0); err != nil {
+				con.restore = func() {} // stdin is not a terminal: what comes from there is typed
+			}
+			terminal.FollowSize(master, 1)
+		}
+		go func() {
+			terminal.Copy(master, in, out)
+			close(con.finished)
+		}()
+	case c.state.Detached:
+		go func() {
+			io.Copy(c.log, os.NewFile(uintptr(con.hostEnd), "output"))
+			close(con.finished)
+		}()
+	default:
+		close(con.finished)
+	}
+	return nil
+}
+
+// finishConsole waits until the last byte of output has arrived, and leaves our
+// terminal as it was.
+func (c *container) finishConsole() {
+	if c.console.finished != nil {
+		<-c.console.finished
+	}
+	c.console.restore()
+}
+
+// takeConsole connects stdin, stdout and stderr on the container's side.
+func takeConsole(p Process) error {
+	switch {
+	case p.Terminal:
+		master, slave, err := terminal.Open("/dev/pts/ptmx")
+		if err != nil {
+			return err
+		}
+		if err := terminal.SendFile(consoleFD, master); err != nil {
+			return err
+		}
+		unix.Close(master)
+		return terminal.Control(slave)
+	case p.Logged:
+		null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		for to, from := range []int{null, consoleFD, consoleFD} {
+			if err := unix.Dup3(from, to, 0); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

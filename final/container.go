@@ -4,7 +4,7 @@ package main
 
 import (
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +14,7 @@ import (
 
 	"gonsrun/final/internal/cgroup"
 	"gonsrun/final/internal/mounts"
+	"gonsrun/final/internal/publish"
 	"gonsrun/final/internal/state"
 	"gonsrun/internal/narrate"
 )
@@ -50,8 +51,10 @@ type container struct {
 	dir   *state.Dir
 	group *cgroup.Group // nil without the right to make one
 
-	console console
-	pipes   struct{ spec, specEnd, ids, idsEnd int } // file descriptors
+	console   console
+	log       io.WriteCloser // what a detached container prints
+	forwarder *publish.Forwarder
+	pipes     struct{ spec, specEnd, ids, idsEnd int } // file descriptors
 }
 
 // create makes the container's folder and writes down what is going to be made.
@@ -239,12 +242,17 @@ func (c *container) alive() bool {
 
 // sweep removes what killed keepers left: their containers died with them.
 func sweep() (swept []string) {
-	list, err := all()
-	if err != nil && !os.IsNotExist(err) {
-		return nil
-	}
-	for _, c := range list {
-		if c.state.Status == stopped || c.dir.Kept() || !c.dir.Claim() {
+	dirs, _ := state.List()
+	for _, dir := range dirs {
+		if dir.Kept() {
+			continue
+		}
+		c, err := load(dir)
+		if err == nil && c.state.Status == stopped || !dir.Claim() {
+			continue
+		}
+		if err != nil { // its keeper was killed before it had written anything down
+			dir.Remove()
 			continue
 		}
 		if c.state.Detached && !c.state.AutoRemove {

@@ -19,7 +19,8 @@ import (
 
 // lifeCommands are the verbs for containers that are there.
 func lifeCommands() []command {
-	return []command{psCommand(), stopCommand(), killCommand(), rmCommand(), sweepCommand()}
+	return []command{execCommand(), psCommand(), stopCommand(), killCommand(), rmCommand(),
+		inspectCommand(), statsCommand(), doctorCommand(), sweepCommand(), completionCommand()}
 }
 
 // the container named by the argument, or the end of the program.

@@ -185,7 +185,7 @@ func (n Network) files(hostname string) map[string]string {
 		"/etc/hosts":    fmt.Sprintf("127.0.0.1\tlocalhost\n::1\tlocalhost\n%s\t%s\n", address, hostname),
 	}
 	if n.Mode != "none" {
-		files["/etc/resolv.conf"] = n.resolvConf()
+		files["/etc/resolv.conf"] = resolv.ResolvConf("/")
 	}
 	return files
 }

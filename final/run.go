@@ -35,9 +35,12 @@ func run(o *options) int {
 	if note != "" {
 		narrate.Note("%s", note)
 	}
+	forwarder, err := spec.Network.listen()
+	check(err)
 	c := create(spec, o)
 	defer c.destroy()
-	c.openConsole(o)
+	c.forwarder = forwarder
+	check(c.openConsole(o))
 
 	narrate.Chapter("namespaces")
 	c.explainWithout()
@@ -46,7 +49,7 @@ func run(o *options) int {
 	narrate.Chapter("limits")
 	c.limit()
 	narrate.Chapter("network")
-	c.connect()
+	check(c.connect())
 	c.become(created)
 
 	c.describe()
@@ -136,7 +139,9 @@ func (c *container) wait() int {
 		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", c.state.PID),
 		func() error {
 			c.become(running)
-			c.startConsole()
+			if err := c.startConsole(); err != nil {
+				return err
+			}
 			return unix.Waitid(unix.P_PID, c.state.PID, &info, unix.WEXITED, nil)
 		})
 	c.finishConsole()
@@ -191,6 +196,10 @@ func runCommand() command {
 		summary: "run a command in a new container",
 		example: `final run --memory 64m --cpus 0.5 -p 8080:80 -v "$PWD":/src /bin/sh`,
 		define:  o.flags,
+		prepare: func(config *narrate.Config) {
+			o.terminal = o.terminal || o.both || onTerminal() && !o.detach
+			config.OwnTerminal = o.terminal || o.detach
+		},
 		do: func(args []string) int {
 			o.command = args
 			if len(args) == 0 {

@@ -32,6 +32,7 @@ type Process struct {
 	Env             []argument     `json:"env"`
 	Cwd             string         `json:"cwd"`
 	Terminal        bool           `json:"terminal"`
+	Logged          bool           `json:"logged,omitempty"` // its output goes to the log
 	User            User           `json:"user"`
 	Capabilities    capability.Set `json:"capabilities"`
 	NoNewPrivileges bool           `json:"noNewPrivileges"`

@@ -191,7 +191,7 @@ type capabilitySets struct{ effective, permitted, bounding uint64 }
 
 func capabilities(pid string) (sets capabilitySets, err error) {
 	for field, set := range map[string]*uint64{"CapEff": &sets.effective, "CapPrm": &sets.permitted, "CapBnd": &sets.bounding} {
-		if *set, err = strconv.ParseUint(statusField(pid, field), 16, 64); err != nil {
+		if *set, err = strconv.ParseUint(StatusField(pid, field), 16, 64); err != nil {
 			return sets, err
 		}
 	}
@@ -200,8 +200,8 @@ func capabilities(pid string) (sets capabilitySets, err error) {
 
 // seccompPlace reads the seccomp mode, see proc_pid_status(5).
 func seccompPlace(pid string) place {
-	ours, theirs := statusField("self", "Seccomp_filters"), statusField(pid, "Seccomp_filters")
-	mode := map[string]string{"0": "off", "1": "strict", "2": "filter"}[statusField(pid, "Seccomp")]
+	ours, theirs := StatusField("self", "Seccomp_filters"), StatusField(pid, "Seccomp_filters")
+	mode := map[string]string{"0": "off", "1": "strict", "2": "filter"}[StatusField(pid, "Seccomp")]
 	switch {
 	case mode == "" || mode == "off":
 		return place{"seccomp", none, mode}

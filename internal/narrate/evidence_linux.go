@@ -19,7 +19,7 @@ func Namespaces(pid int, names ...string) {
 // NSpid shows the pids of one process, as each PID namespace that it is in
 // counts them, from ours inward.
 func NSpid(pid int) {
-	if pids := statusField(fmt.Sprint(pid), "NSpid"); pids != "" {
+	if pids := StatusField(fmt.Sprint(pid), "NSpid"); pids != "" {
 		Evidence("NSpid: %s", strings.Join(strings.Fields(pids), " "))
 	}
 }
@@ -31,8 +31,9 @@ func namespace(pid, name string) string {
 	return link
 }
 
-// statusField reads one field of /proc/PID/status, see proc_pid_status(5).
-func statusField(pid, field string) string {
+// StatusField reads one field of /proc/PID/status, see proc_pid_status(5). It is
+// "" when there is none.
+func StatusField(pid, field string) string {
 	status, _ := os.ReadFile("/proc/" + pid + "/status")
 	_, rest, found := strings.Cut("\n"+string(status), "\n"+field+":")
 	if !found {

@@ -40,7 +40,15 @@ var host = hostSide{interrupted: make(chan struct{})}
 // Start narrates the clone that starts the container's side, and returns its
 // pid. From here on the new process ends when we do, whatever happens.
 func Start(why, call string, clone func() (pid int, err error)) int {
-	pid := CallResult(why, call, clone)
+	return Started(CallResult(why, call, clone), nil)
+}
+
+// Started is Start for a process that was started in more than one narrated
+// call: pid or the error is what came of it.
+func Started(pid int, err error) int {
+	if err != nil {
+		Fail(err)
+	}
 	host.mu.Lock()
 	defer host.mu.Unlock()
 	host.pid = pid
@@ -102,6 +110,9 @@ func (h *hostSide) end(sig syscall.Signal) {
 		unix.Kill(h.pid, unix.SIGKILL)
 	}
 }
+
+// Interrupted is closed when a signal has told this program to end.
+func Interrupted() <-chan struct{} { return host.interrupted }
 
 func (h *hostSide) running() {
 	h.mu.Lock()

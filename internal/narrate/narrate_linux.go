@@ -31,6 +31,8 @@ type Config struct {
 
 	NeedsRoot bool // the line that works has sudo in it
 	Compact   bool // about one line a call
+
+	OwnTerminal bool // the command has a terminal of its own, and leaves ours alone
 }
 
 var (

@@ -41,7 +41,7 @@ func (t *terminalState) remember() {
 	t.modes, _ = unix.IoctlGetTermios(fd, unix.TCGETS)
 	group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
 	session, _ := unix.Getsid(0)
-	t.foreground = err == nil && group == t.group && session != unix.Getpid()
+	t.foreground = err == nil && group == t.group && session != unix.Getpid() && !config.OwnTerminal
 }
 
 // give puts the process group of pid into the foreground, and joins it.

@@ -1,0 +1,151 @@
+//go:build linux
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/final/internal/enter"
+	"gonsrun/final/internal/mounts"
+	"gonsrun/final/internal/selfexe"
+	"gonsrun/internal/narrate"
+)
+
+// execOptions are what the reader typed after exec.
+type execOptions struct {
+	input, terminal, both bool
+	env                   list
+	workdir, user         string
+}
+
+// execCommand is the verb exec.
+func execCommand() command {
+	var o execOptions
+	return command{
+		name: "exec", synopsis: "[flags] CONTAINER COMMAND [ARG…]", narrates: true,
+		summary: "run one more command in a running container",
+		example: "final exec -it web /bin/sh",
+		define: func(f *flag.FlagSet) {
+			f.BoolVar(&o.input, "i", false, "pass stdin on (it always is)")
+			f.BoolVar(&o.terminal, "t", false, "a terminal of the container's own (default on a terminal)")
+			f.BoolVar(&o.both, "it", false, "-i and -t")
+			alias(f, &o.env, "e", "env", "set an environment variable: `NAME=VALUE`")
+			f.StringVar(&o.workdir, "w", "", "start the command in `DIR`")
+			f.StringVar(&o.user, "user", "", "run the command as `UID[:GID] or NAME` of the container")
+		},
+		prepare: func(config *narrate.Config) {
+			o.terminal = o.terminal || o.both || onTerminal()
+			config.OwnTerminal = o.terminal
+		},
+		do: func(args []string) int {
+			if len(args) < 2 {
+				narrate.FailUsage("\"exec\" needs a container and a command")
+			}
+			sweep()
+			return execute1(existing(args[0]), &o, args[1:])
+		},
+	}
+}
+
+// execute1 runs one more command in c: a new process joins the container's
+// namespaces, and gives up what the first one gave up.
+func execute1(c *container, o *execOptions, args []string) int {
+	if !c.alive() {
+		check(fmt.Errorf("container %s is not running: see  final ps -a", c.state.Name))
+	}
+	spec, err := o.spec(c, args)
+	check(err)
+	x := &container{spec: spec, state: State{PID: c.state.PID}, dir: c.dir}
+	check(x.openConsole(&options{}))
+	exe, err := selfexe.Open()
+	check(err)
+
+	narrate.Chapter("namespaces")
+	x.pipes.spec, x.pipes.specEnd = pipe()
+	pid := narrate.Started(enter.Start(enter.Command{
+		PID: c.state.PID, Namespaces: spec.Linux.Namespaces, Chroot: spec.without("mnt") || spec.without("pivot"),
+		Program: exe, Args: []string{"final", "join"}, Env: os.Environ(),
+		Files: append(narrate.Files(), uintptr(x.pipes.specEnd), uintptr(x.console.containerEnd)),
+	}))
+	unix.Close(exe)
+	unix.Close(x.pipes.specEnd)
+	unix.Close(x.console.containerEnd)
+	if c.group != nil {
+		check(c.group.Add(pid))
+	}
+	x.describe()
+	narrate.Begin(pid)
+
+	var info unix.Siginfo
+	narrate.Wait("Everything is said. Now wait until the command has ended, and learn how.",
+		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
+		func() error {
+			if err := x.startConsole(); err != nil {
+				return err
+			}
+			return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED, nil)
+		})
+	x.finishConsole()
+	return narrate.Status(&info)
+}
+
+// spec is the container's description with another process in it.
+func (o *execOptions) spec(c *container, args []string) (Spec, error) {
+	spec := c.spec
+	p := &spec.Process
+	p.Args, p.Terminal, p.Logged, p.Init = arguments(args), o.terminal, false, false
+	env := words(p.Env)
+	if o.terminal {
+		env = setVariable(env, "TERM="+os.Getenv("TERM"))
+	}
+	for _, variable := range o.env {
+		if !strings.Contains(variable, "=") || strings.HasPrefix(variable, "=") {
+			return spec, fmt.Errorf("-e %q: give NAME=VALUE", variable)
+		}
+		env = setVariable(env, variable)
+	}
+	p.Env = arguments(env)
+	if o.workdir != "" {
+		if !filepath.IsAbs(o.workdir) {
+			return spec, fmt.Errorf("-w %s: give an absolute path in the container", o.workdir)
+		}
+		p.Cwd = o.workdir
+	}
+	if o.user != "" {
+		user, home, err := lookUpUser(fmt.Sprintf("/proc/%d/root", c.state.PID), o.user)
+		if err != nil {
+			return spec, err
+		}
+		p.User = user
+		p.Env = arguments(setVariable(words(p.Env), "HOME="+home))
+	}
+	spec.Linux.Namespaces = slices.Clone(spec.Linux.Namespaces)
+	return spec, nil
+}
+
+// join is the container's side of exec: it is in the container already, gives
+// up what the container's first process gave up, and becomes the command.
+func join(spec Spec) {
+	narrate.Chapter("privileges")
+	check(mounts.Enter(spec.Process.Cwd, "The command starts in this folder."))
+	giveUp(spec)
+	narrate.Chapter("the command")
+	becomeCommand(spec)
+}
+
+// onTerminal reports whether stdin, stdout and stderr are terminals.
+func onTerminal() bool {
+	for fd := 0; fd <= 2; fd++ {
+		if _, err := unix.IoctlGetTermios(fd, unix.TCGETS); err != nil {
+			return false
+		}
+	}
+	return true
+}
