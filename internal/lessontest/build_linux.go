@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"go/build"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -41,6 +43,29 @@ func NeedSource(t testing.TB) string {
 	}
 	return root
 }
+
+// watchSources lets the go command know what the tests depend on. It keeps the
+// result of a test until the test's own code, or a file that the test opened,
+// has changed; and the program under test is neither.
+var watchSources = sync.OnceFunc(func() {
+	root, err := Repository()
+	if err != nil {
+		return
+	}
+	filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return nil
+		case entry.IsDir() && strings.HasPrefix(entry.Name(), "."):
+			return fs.SkipDir
+		case entry.IsDir() || filepath.Ext(path) == ".go" || entry.Name() == "go.mod":
+			if file, err := os.Open(path); err == nil {
+				file.Close()
+			}
+		}
+		return nil
+	})
+})
 
 // Build builds the program in the folder source, as the user who called sudo.
 func Build(source, program string) error {

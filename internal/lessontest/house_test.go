@@ -25,6 +25,7 @@ const (
 // lessonFolders returns the lessons' folders, in order.
 func lessonFolders(t *testing.T) []string {
 	t.Helper()
+	watchSources()
 	folders, _ := filepath.Glob(filepath.Join(NeedSource(t), "step0*"))
 	if len(folders) != 6 {
 		t.Fatalf("there are six lessons, not %d: %v", len(folders), folders)
@@ -91,6 +92,7 @@ func TestLessonsImport(t *testing.T) {
 // readers have.
 func TestBuildsEverywhere(t *testing.T) {
 	root := NeedSource(t)
+	watchSources()
 	for _, platform := range []string{"linux/amd64", "linux/arm64", "darwin/arm64", "windows/amd64"} {
 		t.Run(platform, func(t *testing.T) {
 			system, processor, _ := strings.Cut(platform, "/")

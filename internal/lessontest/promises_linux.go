@@ -33,6 +33,7 @@ func (l Lesson) Promises(t *testing.T) {
 		{4, false, "a bad -rootfs is explained", Lesson.explainsRootfs},
 		{4, true, "-rootfs is used", Lesson.usesRootfs},
 		{1, true, "Ctrl-C in an interactive shell ends its foreground command only", Lesson.passesInterrupt},
+		{1, true, "whoever started it has the terminal back at its end", Lesson.givesTerminalBack},
 		{3, true, "three times Ctrl-C kills", Lesson.killedByThree},
 		{1, true, "SIGTERM and SIGHUP to the parent end everything", Lesson.endsWhenTold},
 		{1, true, "SIGKILL to the parent ends the container", Lesson.diesWithParent},
@@ -147,7 +148,7 @@ func (l Lesson) explainsRootfs(t *testing.T) {
 		noFolder.SaysMatch("is a file")
 	}
 	if os.Geteuid() == 0 {
-		l.Type(t, "-rootfs", empty, "run", "true").Prints("").Says("true", "empty").Exits(127)
+		l.Type(t, "-rootfs", empty, "run", "true").Prints("").Says("empty").Exits(127)
 	}
 }
 
@@ -176,7 +177,7 @@ func (l Lesson) outerShell(t *testing.T) *Terminal {
 func (l Lesson) passesInterrupt(t *testing.T) {
 	outer := l.outerShell(t)
 	modes, foreground := outer.Modes(), outer.Foreground()
-	outer.Type(shared.program + " run /bin/sh\n")
+	outer.Type(Program() + " run /bin/sh\n")
 	if *implDir == "" {
 		outer.Expect(map[bool]string{true: "container:/# ", false: "container:/"}[l.Number >= 4])
 	}
@@ -206,9 +207,35 @@ func (l Lesson) passesInterrupt(t *testing.T) {
 	outer.Wait()
 }
 
+// givesTerminalBack has a parent without job control, as go run is: what the
+// program did to the terminal nobody else will undo.
+func (l Lesson) givesTerminalBack(t *testing.T) {
+	parent := exec.Command("/bin/sh", "-c", Program()+` run /bin/sh; read line; echo "got $line"`)
+	parent.Dir = shared.dir
+	parent.Env = append(os.Environ(), "TERM=xterm", "TMPDIR="+temporary())
+	term := NewTerminal(t, 100, parent)
+	modes, foreground := term.Modes(), term.Foreground()
+	term.Type("echo ready $((40+2))\n")
+	term.Expect("ready 42")
+	if *implDir == "" { // as a program that was killed leaves it
+		broken := term.Modes()
+		broken.Lflag &^= unix.ECHO | unix.ISIG
+		term.SetModes(broken)
+	}
+	term.Type("exit\n")
+	if !Eventually(Patience, func() bool {
+		return len(alive(term.Command.Process.Pid)) == 0 && term.Modes() == modes && term.Foreground() == foreground
+	}) {
+		t.Errorf("the terminal is not as it was: modes %+v, before %+v; foreground %d, before %d", term.Modes(), modes, term.Foreground(), foreground)
+	}
+	term.Type("hello\n")
+	term.Expect("got hello")
+	term.Wait()
+}
+
 func (l Lesson) killedByThree(t *testing.T) {
 	outer := l.outerShell(t)
-	outer.Type(shared.program + " run sleep 1235\n")
+	outer.Type(Program() + " run sleep 1235\n")
 	outer.WaitForeground("sleep", "1235")
 	for range 3 {
 		outer.Type("\x03")

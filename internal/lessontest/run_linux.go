@@ -42,9 +42,15 @@ func (l Lesson) TypeInto(t testing.TB, stdin string, args ...string) *Result {
 	return RunCommand(t, stdin, l.command(args...))
 }
 
+// Program returns the path of the program under test.
+func Program() string {
+	watchSources()
+	return shared.program
+}
+
 // command makes a command of the lesson's program.
 func (l Lesson) command(args ...string) *exec.Cmd {
-	command := exec.Command(shared.program, args...)
+	command := exec.Command(Program(), args...)
 	command.Dir = shared.dir
 	command.Env = append(os.Environ(), "TMPDIR="+temporary())
 	if l.user != nil {

@@ -166,6 +166,13 @@ func (term *Terminal) Wait() int {
 	return statusOf(term.Command.ProcessState)
 }
 
+// SetModes sets the terminal.
+func (term *Terminal) SetModes(modes unix.Termios) {
+	if _, err := term.control(func(fd int) (int, error) { return 0, unix.IoctlSetTermios(fd, unix.TCSETS, &modes) }); err != nil {
+		term.fail("the terminal can be set (%v)", err)
+	}
+}
+
 func (term *Terminal) control(do func(fd int) (int, error)) (result int, err error) {
 	raw, err := term.master.SyscallConn()
 	if err != nil {
