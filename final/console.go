@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gonsrun/final/internal/logfile"
 	"gonsrun/final/internal/terminal"
 )
 
@@ -25,6 +26,11 @@ type console struct {
 func (c *container) openConsole(o *options) error {
 	c.console.restore = func() {}
 	var err error
+	if o.detach {
+		if c.log, err = logfile.Create(c.dir.Path); err != nil {
+			return err
+		}
+	}
 	switch {
 	case c.spec.Process.Terminal:
 		var pair [2]int
@@ -79,6 +85,9 @@ func (c *container) finishConsole() {
 		<-c.console.finished
 	}
 	c.console.restore()
+	if c.log != nil {
+		c.log.Close()
+	}
 }
 
 // takeConsole connects stdin, stdout and stderr on the container's side.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gonsrun/final/internal/cgroup"
+	"gonsrun/final/internal/idmap"
 	"gonsrun/final/internal/mounts"
 	"gonsrun/final/internal/publish"
 	"gonsrun/final/internal/state"
@@ -54,6 +55,7 @@ type container struct {
 	console   console
 	log       io.WriteCloser // what a detached container prints
 	forwarder *publish.Forwarder
+	ids       idmap.Mapping
 	pipes     struct{ spec, specEnd, ids, idsEnd int } // file descriptors
 }
 

@@ -19,7 +19,7 @@ import (
 
 // lifeCommands are the verbs for containers that are there.
 func lifeCommands() []command {
-	return []command{execCommand(), psCommand(), stopCommand(), killCommand(), rmCommand(),
+	return []command{execCommand(), psCommand(), logsCommand(), stopCommand(), killCommand(), rmCommand(),
 		inspectCommand(), statsCommand(), doctorCommand(), sweepCommand(), completionCommand()}
 }
 

@@ -32,8 +32,7 @@ func main() {
 	}
 	switch role {
 	case "child":
-		awaitIDs()
-		narrate.ContainerSide()
+		narrate.ContainerSide(awaitIDs()...)
 		child(receiveSpec())
 	case "join":
 		narrate.ContainerSide()

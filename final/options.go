@@ -78,7 +78,7 @@ func (o *options) flags(f *flag.FlagSet) {
 	f.StringVar(&o.user, "u", "", "the same as -user")
 	f.BoolVar(&o.privileged, "privileged", false, "every capability, no filter, nothing masked: no isolation to rely on")
 	f.BoolVar(&o.userns, "userns", false, "as root, too: a user namespace, in which root is nobody on the host")
-	f.BoolVar(&o.input, "i", false, "pass stdin on, also to a detached container")
+	f.BoolVar(&o.input, "i", false, "pass stdin on (in the foreground it always is)")
 	f.BoolVar(&o.terminal, "t", false, "a terminal of the container's own (default on a terminal)")
 	f.BoolVar(&o.both, "it", false, "-i and -t")
 	f.BoolVar(&o.init, "init", false, "put a small init at pid 1 that reaps orphans and passes signals on")
@@ -168,7 +168,7 @@ func (o *options) spec() (spec Spec, note string, err error) {
 	spec = Spec{OCIVersion: "1.2.0", Hostname: o.hostname, Without: o.without}
 	spec.Process.Init = o.init
 	spec.Process.NoNewPrivileges = !o.privileged && !spec.without("nnp")
-	spec.Process.Terminal = o.terminal
+	spec.Process.Terminal, spec.Process.Logged = o.terminal, o.detach && !o.terminal
 	spec.Linux.Seccomp = !o.privileged && !spec.without("seccomp") && !slices.Contains(o.security, "seccomp=unconfined")
 	spec.Linux.Namespaces = o.namespaces()
 	spec.Network.Mode = o.network

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gonsrun/final/internal/idmap"
 	"gonsrun/final/internal/selfexe"
 	"gonsrun/internal/narrate"
 )
@@ -72,8 +73,18 @@ func (c *container) clone() {
 	defer unix.Close(exe)
 	path := fmt.Sprintf("/proc/self/fd/%d", exe)
 	args := []string{path, "child"}
+	sys := &syscall.SysProcAttr{
+		Cloneflags: flags,
+		Pdeathsig:  unix.SIGKILL, // if we are killed, it must not live on
+	}
 	if c.spec.has("user") {
-		args = append(args, "unmapped")
+		c.ids, err = idmap.For(os.Getuid(), os.Getgid())
+		check(err)
+		if c.ids.NeedsHelper() {
+			args = append(args, "unmapped")
+		} else {
+			c.ids.Attributes(sys)
+		}
 	}
 
 	c.pipes.spec, c.pipes.specEnd = pipe()
@@ -84,10 +95,7 @@ func (c *container) clone() {
 			return syscall.ForkExec(path, args, &syscall.ProcAttr{
 				Env:   os.Environ(),
 				Files: append(narrate.Files(), uintptr(c.pipes.specEnd), uintptr(c.console.containerEnd), uintptr(c.pipes.idsEnd)),
-				Sys: &syscall.SysProcAttr{
-					Cloneflags: flags,
-					Pdeathsig:  unix.SIGKILL, // if we are killed, it must not live on
-				},
+				Sys:   sys,
 			})
 		})
 	for _, fd := range []int{c.pipes.specEnd, c.pipes.idsEnd, c.console.containerEnd} {
@@ -141,6 +149,9 @@ func (c *container) wait() int {
 			c.become(running)
 			if err := c.startConsole(); err != nil {
 				return err
+			}
+			if c.state.Detached {
+				c.goQuiet()
 			}
 			return unix.Waitid(unix.P_PID, c.state.PID, &info, unix.WEXITED, nil)
 		})
@@ -206,7 +217,7 @@ func runCommand() command {
 				narrate.FailUsage("\"run\" needs a command to run")
 			}
 			check(o.complete())
-			if o.detach {
+			if o.detach && !keeper {
 				return detach()
 			}
 			return run(&o)

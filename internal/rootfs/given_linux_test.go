@@ -22,7 +22,7 @@ func TestGiven(t *testing.T) {
 		{"full", "/full", ""},
 		{"./full/../full/", "/full", ""},
 		{"link", "/full", ""},
-		{"empty", "/empty", ""},
+		{"empty", "", "this folder is empty"},
 		{base + "/full", "/full", ""},
 		{"missing", "", "there is no such folder"},
 		{"broken", "", "there is no such folder"},

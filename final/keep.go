@@ -1,0 +1,79 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/narrate"
+)
+
+// keeper is set in the process that looks after a detached container.
+var keeper bool
+
+// detach starts a keeper: this program again, with the same arguments, in a
+// session of its own. It returns when the container runs, or has failed.
+func detach() int {
+	null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	check(os.NewSyscallError("open /dev/null", err))
+	said, end := pipe()
+	pid, err := syscall.ForkExec("/proc/self/exe", append([]string{"final", "keep"}, os.Args[1:]...), &syscall.ProcAttr{
+		Env:   os.Environ(),
+		Files: []uintptr{uintptr(null), uintptr(said), 2},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	check(err)
+	unix.Close(said)
+	id, _ := io.ReadAll(os.NewFile(uintptr(end), "keeper"))
+	if len(id) > 0 {
+		os.Stdout.Write(id)
+		return 0
+	}
+	var status unix.WaitStatus // it failed, and has said why
+	unix.Wait4(pid, &status, 0, nil)
+	if status.Signaled() {
+		return narrate.StatusFailed
+	}
+	return status.ExitStatus()
+}
+
+// keep is the keeper's main.
+func keep(args []string) int {
+	keeper = true
+	return execute(args)
+}
+
+// goQuiet tells whoever started the keeper that the container runs, and lets go
+// of their terminal. What the keeper had to remember to get here can go too.
+func (c *container) goQuiet() {
+	fmt.Println(c.state.ID)
+	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err == nil {
+		unix.Dup3(null, 1, 0)
+		unix.Dup3(null, 2, 0)
+		unix.Close(null)
+	}
+	debug.FreeOSMemory()
+	forgetProgram()
+}
+
+// forgetProgram unmaps the pages of this program that were needed to start the
+// container. What is needed again comes back from the file.
+func forgetProgram() {
+	maps, _ := os.ReadFile("/proc/self/maps")
+	for _, line := range strings.Split(string(maps), "\n") {
+		var from, to uintptr
+		var access string
+		n, _ := fmt.Sscanf(line, "%x-%x %s", &from, &to, &access)
+		if n == 3 && strings.HasSuffix(line, "/final") && (access == "r-xp" || access == "r--p") {
+			unix.RawSyscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED)
+		}
+	}
+}
