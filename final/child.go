@@ -8,13 +8,17 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gonsrun/final/internal/capability"
 	"gonsrun/final/internal/mounts"
+	"gonsrun/final/internal/terminal"
 	"gonsrun/internal/narrate"
 )
 
 // child is the container's side: it prepares its world, gives up what it must
 // not keep, and becomes the command.
 func child(spec Spec) {
+	sets, err := capability.Read(0) // while there is a /proc
+	check(err)
 	narrate.Chapter("identity")
 	nameItself(spec)
 
@@ -35,7 +39,7 @@ func child(spec Spec) {
 
 	narrate.Chapter("privileges")
 	check(mounts.Enter(spec.Process.Cwd, "The command starts in this folder."))
-	giveUp(spec)
+	giveUp(spec, sets)
 
 	narrate.Chapter("the command")
 	becomeCommand(spec)
@@ -59,10 +63,17 @@ func nameItself(spec Spec) {
 func mountRoot(spec Spec) {
 	root := spec.Root.Mountpoint
 	check(mounts.Private())
-	err := mounts.Overlay(spec.Root.Path, spec.Root.Layers, root, !spec.Root.Keep)
+	lower := spec.Root.Path
+	if spec.Root.Lent {
+		tree, err := terminal.ReceiveFile(lowerFD)
+		check(err)
+		lower = spec.Root.Mountpoint
+		check(mounts.Attach(tree, lower))
+	}
+	err := mounts.Overlay(lower, spec.Root.Layers, root, !spec.Root.Keep)
 	if err != nil {
 		narrate.Note("No overlay here (%v). See  grep overlay /proc/filesystems .", err)
-		check(mounts.Bind(spec.Root.Path, root))
+		check(mounts.Bind(lower, root))
 	}
 	for name, content := range spec.Network.files(spec.Hostname) {
 		if err := mounts.WriteFile(root, name, content); err != nil {

@@ -33,9 +33,7 @@ func (c *container) openConsole(o *options) error {
 	}
 	switch {
 	case c.spec.Process.Terminal:
-		var pair [2]int
-		pair, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-		c.console.hostEnd, c.console.containerEnd = pair[0], pair[1]
+		c.console.hostEnd, c.console.containerEnd = socketPair()
 	case o.detach:
 		c.console.containerEnd, c.console.hostEnd = pipe()
 	default:

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gonsrun/final/internal/capability"
 	"gonsrun/final/internal/enter"
 	"gonsrun/final/internal/mounts"
 	"gonsrun/final/internal/selfexe"
@@ -133,9 +134,11 @@ func (o *execOptions) spec(c *container, args []string) (Spec, error) {
 // join is the container's side of exec: it is in the container already, gives
 // up what the container's first process gave up, and becomes the command.
 func join(spec Spec) {
+	sets, err := capability.Read(0)
+	check(err)
 	narrate.Chapter("privileges")
 	check(mounts.Enter(spec.Process.Cwd, "The command starts in this folder."))
-	giveUp(spec)
+	giveUp(spec, sets)
 	narrate.Chapter("the command")
 	becomeCommand(spec)
 }

@@ -166,12 +166,14 @@ func (c *container) disconnect() {
 		return
 	}
 	defer host.Close()
+	if _, err := host.Index(c.veth()); err == nil {
+		host.DeleteLink(c.veth()) // it would go with the namespace, but later
+	}
 	if len(pool.Leases()) == 0 {
 		host.DeleteLink(bridge)
 		firewall.Remove(networkDir())
 		pool.Forget()
 	}
-	host.DeleteLink(c.veth()) // it would go with the namespace, but later
 }
 
 // files are those in /etc that depend on the network.

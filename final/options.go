@@ -173,6 +173,7 @@ func (o *options) spec() (spec Spec, note string, err error) {
 	spec.Linux.Namespaces = o.namespaces()
 	spec.Network.Mode = o.network
 	spec.Root.Readonly, spec.Root.Keep = o.readOnly, o.keep
+	spec.Root.Lent = spec.has("user") && !rootless()
 	if !o.privileged && !spec.without("mask") {
 		spec.Linux.MaskedPaths, spec.Linux.ReadonlyPaths = maskedPaths, readonlyPaths
 	}

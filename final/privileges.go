@@ -13,12 +13,11 @@ import (
 	"gonsrun/internal/narrate"
 )
 
-// giveUp gives up, for good, what the command must not have. The order is the
-// kernel's: each step needs rights that a later one takes away.
-func giveUp(spec Spec) {
+// giveUp gives up, for good, what the command must not have of the capabilities
+// in sets, and more. The order is the kernel's: each step needs rights that a
+// later one takes away.
+func giveUp(spec Spec, sets capability.Sets) {
 	p := spec.Process
-	sets, err := capability.Read(0)
-	check(err)
 	keep := p.Capabilities & sets.Available()
 
 	for _, step := range capability.DropBounding(sets.Bounding, keep) {

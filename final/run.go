@@ -14,7 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gonsrun/final/internal/idmap"
+	"gonsrun/final/internal/mounts"
 	"gonsrun/final/internal/selfexe"
+	"gonsrun/final/internal/terminal"
 	"gonsrun/internal/narrate"
 )
 
@@ -24,6 +26,7 @@ const (
 	specFD    = 4 // a pipe with its description
 	consoleFD = 5 // what becomes of its stdin, stdout and stderr, see console.go
 	idsFD     = 6 // a pipe that says when its user ids are mapped
+	lowerFD   = 7 // a socket on which the root file system is lent, see lendRoot
 )
 
 // run is a container's life as the host's side sees it: creating, created,
@@ -80,25 +83,25 @@ func (c *container) clone() {
 	if c.spec.has("user") {
 		c.ids, err = idmap.For(os.Getuid(), os.Getgid())
 		check(err)
-		if c.ids.NeedsHelper() {
+		if c.unmapped = !mapped(c.ids, sys); c.unmapped {
 			args = append(args, "unmapped")
-		} else {
-			c.ids.Attributes(sys)
 		}
 	}
 
 	c.pipes.spec, c.pipes.specEnd = pipe()
 	c.pipes.ids, c.pipes.idsEnd = pipe()
+	lower, lowerEnd := socketPair()
+	defer unix.Close(lower)
 	c.state.PID = narrate.Start("A new process begins as a copy of this one, in new namespaces: the names and numbers in them are its own.",
 		fmt.Sprintf("clone(…, flags=…%sSIGCHLD)", strings.Join(names, "")),
 		func() (int, error) {
 			return syscall.ForkExec(path, args, &syscall.ProcAttr{
 				Env:   os.Environ(),
-				Files: append(narrate.Files(), uintptr(c.pipes.specEnd), uintptr(c.console.containerEnd), uintptr(c.pipes.idsEnd)),
+				Files: append(narrate.Files(), uintptr(c.pipes.specEnd), uintptr(c.console.containerEnd), uintptr(c.pipes.idsEnd), uintptr(lowerEnd)),
 				Sys:   sys,
 			})
 		})
-	for _, fd := range []int{c.pipes.specEnd, c.pipes.idsEnd, c.console.containerEnd} {
+	for _, fd := range []int{c.pipes.specEnd, c.pipes.idsEnd, c.console.containerEnd, lowerEnd} {
 		unix.Close(fd)
 	}
 	for _, ns := range namespaces {
@@ -107,7 +110,22 @@ func (c *container) clone() {
 		}
 	}
 	narrate.NSpid(c.state.PID)
+	c.lendRoot(lower)
 	c.save()
+}
+
+// lendRoot hands the root file system to the container's side, when root there
+// is nobody outside: walking to it, through the home of the host's root, is not
+// theirs to do, and its files would belong to nobody. Lent is a mount of it, at
+// no place yet, on which the container's root owns what root owns.
+func (c *container) lendRoot(socket int) {
+	if !c.spec.Root.Lent {
+		return
+	}
+	tree, err := mounts.Mapped(c.spec.Root.Path, c.state.PID)
+	check(err)
+	defer unix.Close(tree)
+	check(terminal.SendFile(socket, tree))
 }
 
 // namespaces in the order in which strace prints their flags. The cgroup
@@ -179,6 +197,13 @@ func pipe() (write, read int) {
 	var ends [2]int
 	check(os.NewSyscallError("pipe2", unix.Pipe2(ends[:], unix.O_CLOEXEC)))
 	return ends[1], ends[0]
+}
+
+// socketPair returns a socket's two ends.
+func socketPair() (host, container int) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	check(os.NewSyscallError("socketpair", err))
+	return pair[0], pair[1]
 }
 
 // receiveSpec reads the description that the host's side sends.

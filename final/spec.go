@@ -54,6 +54,7 @@ type Root struct {
 	Layers     string `json:"layers,omitempty"`
 	Mountpoint string `json:"mountpoint,omitempty"`
 	Keep       bool   `json:"keep,omitempty"` // the upper layer is on disk, and stays
+	Lent       bool   `json:"lent,omitempty"` // the container's side cannot reach Path, and is handed it
 }
 
 // Linux is what only Linux has.

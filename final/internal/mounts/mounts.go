@@ -117,6 +117,35 @@ func escape(path string) string {
 	return strings.NewReplacer(`\`, `\\`, ":", `\:`, ",", `\,`).Replace(path)
 }
 
+// Mapped returns a mount of dir, at no place yet, on which the users of the
+// user namespace of process pid own what the users of the same numbers own in
+// dir. File systems that cannot do that, and kernels before 5.19, show the
+// files as nobody's. See mount_setattr(2), ID-mapped mounts.
+func Mapped(dir string, pid int) (int, error) {
+	tree, err := unix.OpenTree(unix.AT_FDCWD, dir, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return 0, fmt.Errorf("open_tree %s: %w", dir, err)
+	}
+	user, err := os.Open(fmt.Sprintf("/proc/%d/ns/user", pid))
+	if err != nil {
+		unix.Close(tree)
+		return 0, err
+	}
+	defer user.Close()
+	mapping := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(user.Fd())}
+	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &mapping); err != nil {
+		narrate.Note("Files of the root file system will be nobody's in there: %v.", err)
+	}
+	return tree, nil
+}
+
+// Attach mounts, at target, a mount that has no place yet.
+func Attach(tree int, target string) error {
+	return narrate.Try("The root file system was handed over as a mount without a place, on which root is this namespace's root.",
+		fmt.Sprintf("move_mount(%d, \"\", AT_FDCWD, %s, MOVE_MOUNT_F_EMPTY_PATH)", tree, narrate.Quote(target)),
+		func() error { return unix.MoveMount(tree, "", unix.AT_FDCWD, target, unix.MOVE_MOUNT_F_EMPTY_PATH) })
+}
+
 // Bind mounts lower itself at root, for the machines that have no overlay.
 func Bind(lower, root string) error {
 	err := mount("The root file system itself becomes the container's root.", lower, root, "", unix.MS_BIND|unix.MS_REC, "")
