@@ -19,13 +19,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// aboveFiles is above every descriptor that a new process is given: until its
+// execve, these are put in place over what was there.
+const aboveFiles = 64
+
 // Open returns a file descriptor of the protected program. Start it as
 // /proc/self/fd/N; the descriptor can be closed then.
 func Open() (int, error) {
-	if fd, err := readOnlyMount(); err == nil {
-		return fd, nil
+	fd, err := readOnlyMount()
+	if err != nil {
+		fd, err = sealedCopy()
 	}
-	return sealedCopy()
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(fd)
+	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, aboveFiles)
 }
 
 // readOnlyMount clones the mount that the program's file is on, for that file
