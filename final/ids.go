@@ -6,33 +6,11 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
-	"gonsrun/final/internal/idmap"
 	"gonsrun/internal/narrate"
 )
-
-// mapped has syscall.ForkExec write the maps of the new user namespace, and
-// become root there before it executes the container's side. It reports false
-// when that takes newuidmap, which can do it only when the process is there.
-func mapped(ids idmap.Mapping, sys *syscall.SysProcAttr) bool {
-	if rootless() && len(ids.UIDs) > 1 {
-		return false
-	}
-	sys.UidMappings, sys.GidMappings = idMaps(ids.UIDs), idMaps(ids.GIDs)
-	sys.GidMappingsEnableSetgroups = !rootless() // groups may also forbid: leaving them takes a privilege
-	sys.Credential = &syscall.Credential{NoSetGroups: rootless()}
-	return true
-}
-
-func idMaps(ranges []idmap.Range) (maps []syscall.SysProcIDMap) {
-	for _, r := range ranges {
-		maps = append(maps, syscall.SysProcIDMap{ContainerID: int(r.ContainerID), HostID: int(r.HostID), Size: int(r.Size)})
-	}
-	return maps
-}
 
 // mapIDs has newuidmap say who is who in the container's user namespace, where
 // that takes it, and then lets the first process become root in there.
@@ -41,7 +19,7 @@ func (c *container) mapIDs() {
 	if !c.spec.has("user") {
 		return
 	}
-	if c.unmapped {
+	if c.ids.NeedsHelper() {
 		check(c.ids.Apply(c.state.PID))
 		_, err := unix.Write(c.pipes.ids, []byte("mapped"))
 		check(os.NewSyscallError("tell the container's side that its ids are mapped", err))

@@ -83,8 +83,10 @@ func (c *container) clone() {
 	if c.spec.has("user") {
 		c.ids, err = idmap.For(os.Getuid(), os.Getgid())
 		check(err)
-		if c.unmapped = !mapped(c.ids, sys); c.unmapped {
+		if c.ids.NeedsHelper() {
 			args = append(args, "unmapped")
+		} else {
+			c.ids.Attributes(sys)
 		}
 	}
 
