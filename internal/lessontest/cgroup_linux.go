@@ -130,11 +130,17 @@ func (g Group) Gone() bool {
 }
 
 // CPU measures over a time how many CPUs the group's processes get, by the
-// kernel's own account for the group. On cgroup v1 that is the controller
+// kernel's own account for the group. The group is given all the weight there
+// is, so that only its limit holds it back, however busy this machine is. On cgroup v1 that is the controller
 // cpuacct, whose tree may not be the one of cpu: the processes are put into a
 // group of the test there.
 func (g Group) CPU(over time.Duration) float64 {
 	g.t.Helper()
+	for name, most := range map[string]string{"cpu.shares": "262144", "cpu.weight": "10000"} {
+		if file := g.file(name); file != "" {
+			os.WriteFile(file, []byte(most), 0)
+		}
+	}
 	usage := func() time.Duration { return time.Duration(g.Number("usage_usec", "cpu.stat")) * time.Microsecond }
 	if !strings.Contains(g.Read("cpu.stat"), "usage_usec") {
 		account := g.account()
