@@ -56,7 +56,6 @@ type container struct {
 	log       io.WriteCloser // what a detached container prints
 	forwarder *publish.Forwarder
 	ids       idmap.Mapping
-	unmapped  bool                                     // newuidmap must map the ids
 	pipes     struct{ spec, specEnd, ids, idsEnd int } // file descriptors
 }
 

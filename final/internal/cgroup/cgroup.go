@@ -272,13 +272,13 @@ func (g *Group) Add(pid int) error {
 
 // Pids lists the processes in the group.
 func (g *Group) Pids() (pids []int) {
-	for _, t := range g.Trees {
-		for _, field := range strings.Fields(narrate.Read(g.dir(t) + "/cgroup.procs")) {
-			if pid, err := strconv.Atoi(field); err == nil && pid > 0 {
-				pids = append(pids, pid)
-			}
+	if len(g.Trees) == 0 {
+		return nil
+	}
+	for _, field := range strings.Fields(narrate.Read(g.dir(g.Trees[0]) + "/cgroup.procs")) {
+		if pid, err := strconv.Atoi(field); err == nil && pid > 0 {
+			pids = append(pids, pid)
 		}
-		break
 	}
 	return pids
 }

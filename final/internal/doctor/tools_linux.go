@@ -31,7 +31,8 @@ func thisMachine() machine {
 // goRoot is where the go tool that built this program was: under sudo, PATH
 // often leads to another one, or to none.
 func goRoot() string {
-	return filepath.Join(runtime.GOROOT(), "bin") //nolint:staticcheck // on the machine that built us it is right, elsewhere it leads nowhere
+	//lint:ignore SA1019 on the machine that built us it is right, elsewhere it leads nowhere
+	return filepath.Join(runtime.GOROOT(), "bin")
 }
 
 // find returns the path of a program, "" where there is none.
