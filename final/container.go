@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -107,11 +108,27 @@ func (c *container) save() { check(c.dir.Save("state", c.state)) }
 
 // prepareRoot makes the folders on which the container's side mounts its root.
 func (c *container) prepareRoot() (err error) {
-	if c.spec.Root.Layers, err = c.dir.Folder("layers"); err != nil {
+	if c.spec.Root.Keep {
+		c.spec.Root.Layers, err = keptFolder(c.dir.ID)
+	} else {
+		c.spec.Root.Layers, err = c.dir.Folder("layers")
+	}
+	if err != nil {
 		return err
 	}
 	c.spec.Root.Mountpoint, err = c.dir.Folder("root")
 	return err
+}
+
+// keptFolder makes the folder for what a container with -keep writes: on disk,
+// in the user's cache folder.
+func keptFolder(id string) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("-keep: no cache folder to keep it in: %w; set HOME or XDG_CACHE_HOME", err)
+	}
+	dir := filepath.Join(cache, "gonsrun", "kept", id)
+	return dir, os.MkdirAll(dir, 0o755)
 }
 
 // findGroup looks where the container's cgroup will be. Without the right to
@@ -176,6 +193,9 @@ func (c *container) destroy() {
 	if c.group != nil {
 		c.group.Kill()
 		c.group.Remove()
+	}
+	if c.spec.Root.Keep {
+		narrate.Note("What the container wrote is kept in %s/upper .", c.spec.Root.Layers)
 	}
 	if !c.state.AutoRemove && c.state.Status == stopped {
 		c.dir.Release()
