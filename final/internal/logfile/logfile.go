@@ -116,8 +116,9 @@ func Copy(out io.Writer, dir string, follow bool, ended func() bool) error {
 		}
 		next, err := files.successors(dir)
 		switch {
-		case err != nil: // the container was removed
-			return nil
+		case err != nil: // the container was removed, after its last words
+			_, err := io.Copy(out, files.newer)
+			return err
 		case next != nil:
 			if err := files.finish(out, next); err != nil {
 				return err
