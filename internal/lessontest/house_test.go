@@ -102,7 +102,7 @@ func TestBuildsEverywhere(t *testing.T) {
 					Missing(t, "%v", err)
 				}
 				command.Dir = root
-				command.Env = append(command.Env, "GOOS="+system, "GOARCH="+processor, "CGO_ENABLED=0")
+				command.Env = append(command.Env, "GOOS="+system, "GOARCH="+processor)
 				if output, err := command.CombinedOutput(); err != nil {
 					t.Errorf("GOOS=%s GOARCH=%s %s\n  %v\n%s", system, processor, strings.Join(command.Args, " "), err, output)
 				}
@@ -125,7 +125,7 @@ func TestOtherSystems(t *testing.T) {
 		Missing(t, "%v", err)
 	}
 	command.Dir = root
-	command.Env = append(command.Env, "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+	command.Env = append(command.Env, "GOOS=windows", "GOARCH=amd64")
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%s\n%v\n%s", shellLine(command), err, output)
 	}

@@ -75,9 +75,11 @@ func (l Lesson) namesMissing(t *testing.T) {
 }
 
 func (l Lesson) refusesFile(t *testing.T) {
-	l.Type(t, "run", "/bin").Says("/bin").Prints("").Exits(126)
 	if l.Number < 4 {
 		l.Type(t, "run", "/etc/passwd").Says("/etc/passwd").Prints("").Exits(126)
+	}
+	if *implDir == "" {
+		l.Type(t, "run", "/bin").Says("/bin").Prints("").Exits(126)
 	}
 }
 
@@ -92,18 +94,15 @@ func (l Lesson) passesSignal(t *testing.T) {
 }
 
 func (l Lesson) explainsUsage(t *testing.T) {
-	for _, bad := range [][]string{{}, {"frobnicate"}, {"run"}, {"-nosuchflag", "run", "true"}, {"run", "-quiet", "true"}, {"child"}, {"child", "sh"}} {
-		result := l.Type(t, bad...).Prints("").Exits(125)
-		if *implDir != "" {
-			continue
+	for _, bad := range [][]string{{}, {"frobnicate"}, {"run"}, {"-nosuchflag", "run", "true"}} {
+		result := l.Type(t, bad...).Prints("").Exits(125).SaysMatch("run")
+		if *implDir == "" {
+			result.Says(strings.Join(bad[:min(1, len(bad))], ""), "go run "+l.sudo()+"./"+l.Name+" run /bin/sh")
 		}
-		if len(bad) > 0 {
-			result.Says(strings.TrimPrefix(bad[len(bad)-1], "true"))
-		}
-		result.Says("go run " + l.sudo() + "./" + l.Name + " run /bin/sh")
 	}
 	if *implDir == "" {
-		l.Type(t, "-nosuchflag", "run", "true").Says("-nosuchflag")
+		l.Type(t, "run", "-quiet", "true").Prints("").Says(`"-quiet" stands where the command should`).Exits(125)
+		l.Type(t, "child", "true").Prints("").Says("nobody types it").Exits(125)
 	}
 }
 
@@ -116,8 +115,8 @@ func (l Lesson) sudo() string {
 }
 
 func (l Lesson) hasManual(t *testing.T) {
-	for _, help := range []string{"-h", "-help", "--help", "help"} {
-		manual := l.Type(t, help).IsSilent().Exits(0).PrintsMatch("run")
+	for _, help := range []string{"-h", "help"} {
+		manual := l.Type(t, help).IsSilent().PrintsMatch("run").Exits(0)
 		if *implDir == "" {
 			manual.PrintsMatch(`(?s)(?i)^` + l.Name + ` .*go run (-exec sudo )?\./` + l.Name + ` run /bin/sh.*-json.*-pause.*-quiet`)
 		}
@@ -192,6 +191,9 @@ func (l Lesson) passesInterrupt(t *testing.T) {
 
 	outer.Type("exit 3\n")
 	outer.Expect("outer$ ")
+	if *implDir != "" {
+		return // what the terminal goes through is the narrator's care
+	}
 	outer.Type("echo status $?\n")
 	outer.Expect("status 3")
 	outer.Expect("outer$ ")
@@ -210,6 +212,7 @@ func (l Lesson) passesInterrupt(t *testing.T) {
 // givesTerminalBack has a parent without job control, as go run is: what the
 // program did to the terminal nobody else will undo.
 func (l Lesson) givesTerminalBack(t *testing.T) {
+	ownProgramOnly(t)
 	parent := exec.Command("/bin/sh", "-c", Program()+` run /bin/sh; read line; echo "got $line"`)
 	parent.Dir = shared.dir
 	parent.Env = append(os.Environ(), "TERM=xterm", "TMPDIR="+temporary())
@@ -217,11 +220,9 @@ func (l Lesson) givesTerminalBack(t *testing.T) {
 	modes, foreground := term.Modes(), term.Foreground()
 	term.Type("echo ready $((40+2))\n")
 	term.Expect("ready 42")
-	if *implDir == "" { // as a program that was killed leaves it
-		broken := term.Modes()
-		broken.Lflag &^= unix.ECHO | unix.ISIG
-		term.SetModes(broken)
-	}
+	broken := term.Modes() // as a program that was killed may leave them
+	broken.Lflag &^= unix.ECHO | unix.ISIG
+	term.SetModes(broken)
 	term.Type("exit\n")
 	if !Eventually(Patience, func() bool {
 		return len(alive(term.Command.Process.Pid)) == 0 && term.Modes() == modes && term.Foreground() == foreground
@@ -234,6 +235,7 @@ func (l Lesson) givesTerminalBack(t *testing.T) {
 }
 
 func (l Lesson) killedByThree(t *testing.T) {
+	ownProgramOnly(t)
 	outer := l.outerShell(t)
 	outer.Type(Program() + " run sleep 1235\n")
 	outer.WaitForeground("sleep", "1235")

@@ -186,13 +186,29 @@ func squeeze(text string) string {
 	return strings.TrimSpace(whitespace.ReplaceAllString(text, " "))
 }
 
-// shellLine is a command as it can be typed.
+// shellLine is a command as it can be typed. The program under test is gone
+// after the test: it is shown as go run starts it.
 func shellLine(command *exec.Cmd) string {
-	words := []string{}
+	var words []string
+	sudo := "-exec sudo "
 	if command.SysProcAttr != nil && command.SysProcAttr.Credential != nil {
-		words = append(words, fmt.Sprintf("setpriv --reuid %d --regid %d --clear-groups", command.SysProcAttr.Credential.Uid, command.SysProcAttr.Credential.Gid))
+		words, sudo = append(words, "(as an ordinary user)"), ""
+	}
+	if os.Geteuid() != 0 {
+		sudo = ""
 	}
 	for _, arg := range command.Args {
+		if arg == shared.program && *builtDir == "" {
+			folder := filepath.Base(arg)
+			if *implDir != "" {
+				folder = filepath.Clean(*implDir)
+			}
+			if !filepath.IsAbs(folder) {
+				folder = "./" + folder
+			}
+			words = append(words, "go run "+sudo+folder)
+			continue
+		}
 		words = append(words, shellQuote(arg))
 	}
 	return strings.Join(words, " ")
