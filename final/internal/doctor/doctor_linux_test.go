@@ -50,11 +50,13 @@ func fake(t *testing.T, files map[string]string) machine {
 	if err := os.Symlink("../lib/go-1.24/bin/go", root+"/usr/bin/go"); err != nil {
 		t.Fatal(err)
 	}
-	self, err := os.ReadFile("/proc/self/exe") // any ELF file will do for busybox
+	self, err := os.Executable() // any ELF file will do for busybox
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, root+"/usr/bin/busybox", string(self), 0o755)
+	if err := os.Symlink(self, root+"/usr/bin/busybox"); err != nil {
+		t.Fatal(err)
+	}
 	return machine{
 		root: root, arch: "amd64", search: []string{"/usr/bin"}, lower: "/root/.cache",
 		clone:   func(uintptr, bool) error { return nil },
@@ -300,6 +302,27 @@ func TestOneKindOfNamespaceIsMissing(t *testing.T) {
 	}
 }
 
+func TestLowerFolder(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	if got := lowerFolder(nil); got != cache {
+		t.Errorf("before the first container: %s", got)
+	}
+	if err := os.Mkdir(cache+"/gonsrun", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got := lowerFolder([]string{"/", cache + "/other"}); got != cache+"/gonsrun" {
+		t.Errorf("after it: %s", got)
+	}
+	if got := lowerFolder([]string{cache + "/gonsrun/rootfs/proc"}); got != "/usr" {
+		t.Errorf("with a mount below: %s", got)
+	}
+	t.Setenv("XDG_CACHE_HOME", cache+":x")
+	if got := lowerFolder(nil); got != "/usr" {
+		t.Errorf("with a colon: %s", got)
+	}
+}
+
 // TestNothingThere looks at a machine on which no file is and nothing works.
 func TestNothingThere(t *testing.T) {
 	for _, uid := range []int{0, 1000} {
@@ -342,7 +365,7 @@ func TestThisMachine(t *testing.T) {
 		t.Errorf("before:\n%s\nafter:\n%s", before, after)
 	}
 	if os.Geteuid() == 0 && os.Getenv("CI") != "" {
-		for _, name := range []string{"privileges", "namespaces", "mounts", "overlay", "network", "cgroups", "seccomp"} {
+		for _, name := range []string{"privileges", "namespaces", "mounts", "overlay", "network", "rootless", "cgroups", "seccomp"} {
 			if r := line(t, results, name); r.State != OK {
 				t.Errorf("%+v", r)
 			}
@@ -361,7 +384,7 @@ func traces(t *testing.T) string {
 		t.Fatal(err)
 	}
 	var names []string
-	for _, dir := range []string{scratchFolder(), "/sys/class/net", lowerFolder()} {
+	for _, dir := range []string{scratchFolder(), "/sys/class/net", thisMachine().lower} {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			t.Fatal(err)

@@ -70,6 +70,16 @@ func (m machine) network(report trialReport) Result {
 	return Result{Name: "network", Found: "bridge veth"}
 }
 
+// mountPoints lists where something is mounted, by proc_pid_mountinfo(5).
+func (m machine) mountPoints() (points []string) {
+	for line := range strings.Lines(m.read("/proc/self/mountinfo")) {
+		if fields := strings.Fields(line); len(fields) > 4 {
+			points = append(points, fields[4])
+		}
+	}
+	return points
+}
+
 // readOnly reports whether the file system at that mount point is read-only,
 // by proc_pid_mountinfo(5). The last mount there is the one that counts.
 func (m machine) readOnly(point string) (readOnly bool) {

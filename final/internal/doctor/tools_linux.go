@@ -15,7 +15,7 @@ import (
 
 // thisMachine describes the machine that we run on.
 func thisMachine() machine {
-	lower := lowerFolder()
+	lower := lowerFolder(machine{}.mountPoints())
 	return machine{
 		uid:     os.Geteuid(),
 		arch:    runtime.GOARCH,

@@ -211,22 +211,27 @@ func scratchFolder() string {
 	return "/dev"
 }
 
-// lowerFolder is on the file system that the root file system will be on: the
-// user's cache folder, or what there is of the path to it.
+// lowerFolder is on the file system that the root file system is on: the folder
+// gonsrun in the user's cache, or what there is of the path to it.
 //
-// Three kinds of folders would not do: one that others mount something below,
-// such as /, which in a user namespace cannot be taken for itself; one that we
-// may not read; and one with a character in its name that overlay gives a meaning.
-func lowerFolder() string {
+// Three kinds of folders would not do: one that has a mount below it, which in a
+// user namespace cannot be taken without that; one that we may not read; and one
+// with a character in its name that overlay gives a meaning.
+func lowerFolder(mounted []string) string {
 	const elsewhere = "/usr"
-	dir, err := os.UserCacheDir()
-	if err != nil || strings.ContainsAny(dir, `:,\`) {
+	cache, err := os.UserCacheDir()
+	if err != nil || strings.ContainsAny(cache, `:,\`) {
 		return elsewhere
 	}
+	dir := filepath.Join(cache, "gonsrun")
 	for unix.Access(dir, unix.R_OK|unix.X_OK) != nil {
 		if dir = filepath.Dir(dir); dir == "/" || dir == "." || dir == "/home" {
 			return elsewhere
 		}
+	}
+	below := func(point string) bool { return strings.HasPrefix(point, dir+"/") }
+	if slices.ContainsFunc(mounted, below) {
+		return elsewhere
 	}
 	return dir
 }
