@@ -21,10 +21,11 @@ import (
 	"syscall"
 )
 
-// The range that root maps where /etc/subuid has none for root. It lies where
-// neither adduser(8) nor systemd give ids to anybody.
+// The range that root maps where /etc/subuid has none for root. It lies above
+// what useradd(8) gives away (up to 600100000) and systemd does for its own
+// containers (up to 0x6fffffff, see its UIDS-GIDS.md).
 const (
-	defaultFirst = 0x40000000
+	defaultFirst = 2_000_000_000
 	defaultCount = 65536
 )
 
@@ -37,31 +38,68 @@ type Mapping struct {
 	helper     bool // newuidmap and newgidmap must write it
 }
 
+// machine is where this machine says what ids there are.
+type machine struct {
+	passwd, subuid, subgid string
+	uidMap, gidMap         string // of our own user namespace
+}
+
+var here = machine{"/etc/passwd", "/etc/subuid", "/etc/subgid", "/proc/self/uid_map", "/proc/self/gid_map"}
+
 // For returns the mapping for a user of this machine, by numbers.
-func For(uid, gid int) (Mapping, error) {
-	name := userName(uid)
-	uids := subordinate("/etc/subuid", name, uid)
-	gids := subordinate("/etc/subgid", name, uid)
+func For(uid, gid int) (Mapping, error) { return here.mapping(uid, gid) }
+
+func (m machine) mapping(uid, gid int) (Mapping, error) {
+	name := userName(m.passwd, uid)
+	uids := subordinate(m.subuid, name, uid)
+	gids := subordinate(m.subgid, name, uid) // also by the user's name, see subgid(5)
 	if uid == 0 {
-		if uids.count == 0 || gids.count == 0 {
-			uids = entry{0, defaultFirst, defaultCount}
-			gids = uids
-		}
-		uids.inside, gids.inside = 0, 0
-		return Mapping{uids: []entry{uids}, gids: []entry{gids}}, nil
+		return Mapping{uids: []entry{roots(uids, m.uidMap)}, gids: []entry{roots(gids, m.gidMap)}}, nil
 	}
-	m := Mapping{uids: []entry{{0, uid, 1}}, gids: []entry{{0, gid, 1}}}
+	mapping := Mapping{uids: []entry{{0, uid, 1}}, gids: []entry{{0, gid, 1}}}
 	_, err1 := exec.LookPath("newuidmap")
 	_, err2 := exec.LookPath("newgidmap")
 	if uids.count > 0 && gids.count > 0 && err1 == nil && err2 == nil {
-		m = Mapping{append(m.uids, uids), append(m.gids, gids), true}
+		mapping = Mapping{append(mapping.uids, uids), append(mapping.gids, gids), true}
 	}
-	return m, nil
+	return mapping, nil
 }
 
-// userName is the name in /etc/passwd, "" for none.
-func userName(uid int) string {
-	passwd, _ := os.ReadFile("/etc/passwd")
+// roots is the range that root maps: the given one, if any, else the default.
+// Root of a user namespace that has not these ids, as in a rootless container,
+// maps those that it has.
+func roots(given entry, mapFile string) entry {
+	if given.count == 0 {
+		given = entry{0, defaultFirst, defaultCount}
+	}
+	given.inside = 0
+	own := readMap(mapFile)
+	for _, e := range own {
+		if e.inside <= given.outside && given.outside+given.count <= e.inside+e.count {
+			return given
+		}
+	}
+	if len(own) == 0 {
+		return given
+	}
+	return entry{0, own[0].inside, min(own[0].count, defaultCount)}
+}
+
+// readMap reads a file like /proc/self/uid_map.
+func readMap(file string) (entries []entry) {
+	text, _ := os.ReadFile(file)
+	for _, line := range strings.Split(string(text), "\n") {
+		var e entry
+		if _, err := fmt.Sscan(line, &e.inside, &e.outside, &e.count); err == nil {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+// userName is the name in a file like /etc/passwd, "" for none.
+func userName(file string, uid int) string {
+	passwd, _ := os.ReadFile(file)
 	for _, line := range strings.Split(string(passwd), "\n") {
 		if fields := strings.Split(line, ":"); len(fields) > 2 && fields[2] == strconv.Itoa(uid) {
 			return fields[0]
