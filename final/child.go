@@ -19,6 +19,10 @@ import (
 func child(spec Spec) {
 	sets, err := capability.Read(0) // while there is a /proc
 	check(err)
+	if spec.Linux.JoinCgroup {
+		narrate.Chapter("limits")
+		check(spec.Linux.Cgroup.Join())
+	}
 	narrate.Chapter("identity")
 	nameItself(spec)
 

@@ -56,6 +56,7 @@ type container struct {
 	console   console
 	log       io.WriteCloser // what a detached container prints
 	forwarder *publish.Forwarder
+	netns     *os.File // the container's network namespace
 	ids       idmap.Mapping
 	pipes     struct{ spec, specEnd, ids, idsEnd int } // file descriptors
 }
@@ -147,9 +148,10 @@ func (c *container) findGroup() error {
 		}
 		return nil
 	}
-	c.group = group
+	c.group, c.spec.Linux.Cgroup = group, group
+	c.spec.Linux.JoinCgroup = !c.spec.has("user") // root there has no right to the host's files
 	c.spec.Mounts = append(c.spec.Mounts, cgroupMounts(group)...)
-	return c.dir.Save("cgroup", group)
+	return nil
 }
 
 // cgroupMounts show the container its own groups, read-only: the one of v2 at
@@ -183,7 +185,7 @@ func (c *container) limit() {
 		return
 	}
 	check(c.group.Make(c.spec.Linux.Resources))
-	check(c.group.Add(c.state.PID))
+	check(c.group.Add(c.state.PID, c.spec.Linux.JoinCgroup))
 }
 
 // destroy removes what was made for the container, in the reverse order. A
@@ -213,10 +215,7 @@ func load(dir *state.Dir) (*container, error) {
 	if err := dir.Load("config", &c.spec); err != nil && c.state.Status != creating {
 		return nil, err
 	}
-	var group cgroup.Group
-	if dir.Load("cgroup", &group) == nil {
-		c.group = &group
-	}
+	c.group = c.spec.Linux.Cgroup
 	return c, nil
 }
 

@@ -79,7 +79,7 @@ func execute1(c *container, o *execOptions, args []string) int {
 	unix.Close(x.pipes.specEnd)
 	unix.Close(x.console.containerEnd)
 	if c.group != nil {
-		check(c.group.Add(pid))
+		check(c.group.Add(pid, false))
 	}
 	x.describe()
 	narrate.Begin(pid)

@@ -61,7 +61,9 @@ type Root struct {
 type Linux struct {
 	Namespaces    []string         `json:"namespaces"` // as in /proc/PID/ns: uts, pid, mnt, …
 	Resources     cgroup.Resources `json:"resources"`
-	Seccomp       bool             `json:"seccomp"` // the default filter
+	Cgroup        *cgroup.Group    `json:"cgroup,omitempty"`     // nil without the right to make one
+	JoinCgroup    bool             `json:"joinCgroup,omitempty"` // the container's side joins it by itself, in v1
+	Seccomp       bool             `json:"seccomp"`              // the default filter
 	MaskedPaths   []string         `json:"maskedPaths"`
 	ReadonlyPaths []string         `json:"readonlyPaths"`
 }

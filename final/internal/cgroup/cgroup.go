@@ -258,11 +258,34 @@ func mkdir(why, dir string) error {
 	return narrate.Try(why, fmt.Sprintf("mkdirat(AT_FDCWD, %s, 0755)", narrate.Quote(dir)), func() error { return unix.Mkdir(dir, 0o755) })
 }
 
-// Add puts a process into the group. What it starts will be born there.
-func (g *Group) Add(pid int) error {
+// Add puts a process into the group. What it starts will be born there. With
+// v2Only it is left to the process to Join the trees of v1.
+func (g *Group) Add(pid int, v2Only bool) error {
 	why := "The container's first process goes in. What it starts will be born there."
 	for _, t := range g.Trees {
+		if v2Only && !t.V2 {
+			continue
+		}
 		if err := narrate.TryWrite(why, g.dir(t)+"/cgroup.procs", strconv.Itoa(pid)); err != nil {
+			return err
+		}
+		why = ""
+	}
+	return nil
+}
+
+// Join moves the calling thread into the group's v1 trees, 0 standing for who
+// writes. It must be the thread that executes the command: the others end with
+// that. A thread that moves itself need not wait until no process of the whole
+// machine is just being started, as whoever moves another must: that wait is
+// longer than all else that starting a container takes.
+func (g *Group) Join() error {
+	why := "This thread goes into the container's cgroups by itself. What it starts will be born there."
+	for _, t := range g.Trees {
+		if t.V2 {
+			continue
+		}
+		if err := narrate.TryWrite(why, g.dir(t)+"/tasks", "0"); err != nil {
 			return err
 		}
 		why = ""
