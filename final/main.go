@@ -35,7 +35,7 @@ func main() {
 		narrate.ContainerSide(awaitIDs()...)
 		child(receiveSpec())
 	case "join":
-		narrate.ContainerSide()
+		narrate.Joined()
 		join(receiveSpec())
 	case "init":
 		reap(os.Args[2:])

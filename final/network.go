@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -111,7 +112,9 @@ func (c *container) connect() error {
 	if c.forwarder != nil {
 		c.forwarder.Serve(address)
 	}
-	return nil
+	// Held open, the namespace and its cable are there until we remove the cable.
+	c.netns, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", c.state.PID))
+	return err
 }
 
 // veth is the name of the host's end of the container's cable, 15 bytes at most.
@@ -167,7 +170,8 @@ func (c *container) disconnect() {
 	}
 	defer host.Close()
 	if _, err := host.Index(c.veth()); err == nil {
-		host.DeleteLink(c.veth()) // it would go with the namespace, but later
+		host.DeleteLink(c.veth())
+		c.netns.Close()
 	}
 	if len(pool.Leases()) == 0 {
 		host.DeleteLink(bridge)

@@ -55,12 +55,15 @@ func filterCalls(keep capability.Set) {
 // command.
 func becomeUser(u User, userNamespace bool) {
 	groups := make([]uint32, len(u.AdditionalGIDs))
-	text := make([]string, len(groups))
 	for i, gid := range u.AdditionalGIDs {
-		groups[i], text[i] = uint32(gid), fmt.Sprint(gid)
+		groups[i] = uint32(gid)
+	}
+	text := strings.ReplaceAll(fmt.Sprint(groups), " ", ", ") // [4, 24]
+	if len(groups) == 0 {
+		text = "NULL"
 	}
 	err := narrate.Try("The groups of whoever started us are not the command's.",
-		fmt.Sprintf("setgroups(%d, [%s])", len(groups), strings.Join(text, ", ")),
+		fmt.Sprintf("setgroups(%d, %s)", len(groups), text),
 		func() error { return setgroups(groups) })
 	if err != nil && !(userNamespace && len(groups) == 0) {
 		check(err) // a user namespace with one id cannot change groups, user_namespaces(7)

@@ -69,6 +69,13 @@ func ContainerSide(earlier ...string) {
 	}
 }
 
+// Joined is ContainerSide for a process that was brought into a container: the
+// host's side has told already how.
+func Joined() {
+	runtime.LockOSThread()
+	container.listen()
+}
+
 // parseFlags returns the command to run. Bad input ends the program.
 func parseFlags(m manual) []string {
 	flags := flag.CommandLine
