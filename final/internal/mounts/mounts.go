@@ -126,6 +126,13 @@ func Mapped(dir string, pid int) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("open_tree %s: %w", dir, err)
 	}
+	// The copy is a peer of the mount it was made from: without this, what the
+	// container mounts on it would appear on the host.
+	private := unix.MountAttr{Propagation: unix.MS_PRIVATE}
+	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &private); err != nil {
+		unix.Close(tree)
+		return 0, fmt.Errorf("mount_setattr %s, MS_PRIVATE: %w", dir, err)
+	}
 	user, err := os.Open(fmt.Sprintf("/proc/%d/ns/user", pid))
 	if err != nil {
 		unix.Close(tree)
@@ -142,7 +149,7 @@ func Mapped(dir string, pid int) (int, error) {
 // Attach mounts, at target, a mount that has no place yet.
 func Attach(tree int, target string) error {
 	return narrate.Try("The root file system was handed over as a mount without a place, on which root is this namespace's root.",
-		fmt.Sprintf("move_mount(%d, \"\", AT_FDCWD, %s, MOVE_MOUNT_F_EMPTY_PATH)", tree, narrate.Quote(target)),
+		fmt.Sprintf("move_mount(…, \"\", AT_FDCWD, %s, MOVE_MOUNT_F_EMPTY_PATH)", narrate.Quote(target)),
 		func() error { return unix.MoveMount(tree, "", unix.AT_FDCWD, target, unix.MOVE_MOUNT_F_EMPTY_PATH) })
 }
 
