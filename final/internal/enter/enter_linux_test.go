@@ -22,6 +22,9 @@ import (
 	"gonsrun/internal/narrate"
 )
 
+// What a process says of its parent-death signal is its first thread's.
+func init() { runtime.LockOSThread() }
+
 // The test binary plays every part: the container's first process, the process
 // that is started inside, and one that starts it and is then killed.
 func TestMain(m *testing.M) {
@@ -42,6 +45,7 @@ func TestMain(m *testing.M) {
 			starterMain()
 		}
 	}
+	runtime.UnlockOSThread()
 	os.Exit(m.Run())
 }
 
