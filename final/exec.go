@@ -137,6 +137,9 @@ func join(spec Spec) {
 	sets, err := capability.Read(0)
 	check(err)
 	narrate.Chapter("privileges")
+	check(narrate.Try("Until this process has given up what it must not keep, no process in the container may look into it.",
+		"prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE)",
+		func() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }))
 	check(mounts.Enter(spec.Process.Cwd, "The command starts in this folder."))
 	giveUp(spec, sets)
 	narrate.Chapter("the command")

@@ -27,6 +27,7 @@ func giveUp(spec Spec, sets capability.Sets) {
 		filterCalls(keep) // while CAP_SYS_ADMIN allows it without no_new_privs
 	}
 	becomeUser(p.User, spec.has("user"))
+	dieWithParent()
 	if p.User.UID != 0 {
 		keep = 0 // only root keeps capabilities across execve
 	}
@@ -39,6 +40,15 @@ func giveUp(spec Spec, sets capability.Sets) {
 			filterCalls(keep)
 		}
 	}
+}
+
+// dieWithParent has the kernel kill this process when the host's side dies. It
+// was so from the start, but a change of the user id ends it, see
+// PR_SET_PDEATHSIG(2const).
+func dieWithParent() {
+	check(narrate.Try("With another user id the kernel forgets to kill this process when the host's side dies: remind it.",
+		"prctl(PR_SET_PDEATHSIG, SIGKILL)",
+		func() error { return unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0) }))
 }
 
 // filterCalls puts the seccomp filter on. It comes last, since it forbids some

@@ -94,7 +94,7 @@ func (c *container) clone() {
 	c.pipes.ids, c.pipes.idsEnd = pipe()
 	lower, lowerEnd := socketPair()
 	defer unix.Close(lower)
-	c.state.PID = narrate.Start("A new process begins as a copy of this one, in new namespaces: the names and numbers in them are its own.",
+	c.state.PID = narrate.Started(c.explain(narrate.TryResult("A new process begins as a copy of this one, in new namespaces: the names and numbers in them are its own.",
 		fmt.Sprintf("clone(…, flags=…%sSIGCHLD)", strings.Join(names, "")),
 		func() (int, error) {
 			return syscall.ForkExec(path, args, &syscall.ProcAttr{
@@ -102,7 +102,7 @@ func (c *container) clone() {
 				Files: append(narrate.Files(), uintptr(c.pipes.specEnd), uintptr(c.console.containerEnd), uintptr(c.pipes.idsEnd), uintptr(lowerEnd)),
 				Sys:   sys,
 			})
-		})
+		})))
 	for _, fd := range []int{c.pipes.specEnd, c.pipes.idsEnd, c.console.containerEnd, lowerEnd} {
 		unix.Close(fd)
 	}
@@ -114,6 +114,15 @@ func (c *container) clone() {
 	narrate.NSpid(c.state.PID)
 	c.lendRoot(lower)
 	c.save()
+}
+
+// explain adds, to the error of a clone with a user namespace, why this machine
+// may refuse that, and what to type.
+func (c *container) explain(pid int, err error) (int, error) {
+	if reason := idmap.Restricted(); err != nil && c.spec.has("user") && reason != "" {
+		err = &narrate.StatusError{Status: narrate.StatusFailed, Err: err, Hint: reason}
+	}
+	return pid, err
 }
 
 // lendRoot hands the root file system to the container's side, when root there

@@ -9,6 +9,11 @@ import (
 	"strings"
 )
 
+// init keeps main on the process's first thread. What a parent-death signal is
+// tied to is a thread: on the host's side the one that calls clone, on the
+// container's side the first, which must be the one that calls execve.
+func init() { runtime.LockOSThread() }
+
 // containerSide is what the container's side knows of the host's.
 type containerSide struct{ ownGroup bool }
 
@@ -36,9 +41,6 @@ func Main(source string, run func(command []string) int, child func(args []strin
 // When a call fails or a signal ends it, the deferred functions of run are
 // called, and the terminal is left as it was found.
 func HostSide(c Config, run func() int) (status int) {
-	// A parent-death signal is tied to the thread that called clone: this
-	// goroutine keeps its thread until the end.
-	runtime.LockOSThread()
 	Speak(c)
 	terminal.remember()
 	host.watchSignals()
@@ -60,7 +62,6 @@ func HostSide(c Config, run func() int) (status int) {
 // it came here: between clone and its first line, the new process started this
 // program again. earlier are calls that this process made before that one.
 func ContainerSide(earlier ...string) {
-	runtime.LockOSThread() // what a thread sets for itself must reach the execve
 	container.listen()
 	const why = "clone returned in a new process, whose first act is to start this program again, as the container's side. This is its first line."
 	for _, call := range append(earlier, fmt.Sprintf("execve(%s, %s, …)", Quote(os.Args[0]), Strings(os.Args))) {
@@ -72,7 +73,6 @@ func ContainerSide(earlier ...string) {
 // Joined is ContainerSide for a process that was brought into a container: the
 // host's side has told already how.
 func Joined() {
-	runtime.LockOSThread()
 	container.listen()
 }
 
