@@ -13,6 +13,10 @@ import (
 // vethInfoPeer is VETH_INFO_PEER of linux/veth.h: the other end of a veth pair.
 const vethInfoPeer = 1
 
+// group marks the interfaces that this package makes on the host (IFLA_GROUP;
+// ip(8): `ip link show group 1735356019`). The number is "gons".
+const group = 0x676f6e73
+
 // Flags of the requests that make something, and fail where it is there already.
 const create = unix.NLM_F_REQUEST | unix.NLM_F_ACK | unix.NLM_F_CREATE | unix.NLM_F_EXCL
 
@@ -49,6 +53,7 @@ func (c *Conn) NewBridge(name string, hardware [6]byte) error {
 	m := newMessage(unix.RTM_NEWLINK, create, interfaceInfo(0, unix.IFF_UP))
 	m.text(unix.IFLA_IFNAME, name)
 	m.attribute(unix.IFLA_ADDRESS, hardware[:])
+	m.number(unix.IFLA_GROUP, group)
 	m.nest(unix.IFLA_LINKINFO, func() { m.text(unix.IFLA_INFO_KIND, "bridge") })
 	return c.acknowledged(order{"make bridge", name,
 		"The containers' network on the host: a bridge is a switch made of software.",
@@ -77,6 +82,7 @@ func (c *Conn) NewVeth(v Veth) error {
 	m := newMessage(unix.RTM_NEWLINK, create, interfaceInfo(0, unix.IFF_UP))
 	m.text(unix.IFLA_IFNAME, v.Name)
 	m.number(unix.IFLA_MASTER, uint32(bridge))
+	m.number(unix.IFLA_GROUP, group)
 	m.nest(unix.IFLA_LINKINFO, func() {
 		m.text(unix.IFLA_INFO_KIND, "veth")
 		m.nest(unix.IFLA_INFO_DATA, func() { m.nest(vethInfoPeer, v.peer(m)) })
@@ -104,6 +110,19 @@ func (c *Conn) DeleteLink(name string) error {
 	return c.acknowledged(order{"delete link", name,
 		"Remove the interface " + name + " from the host.",
 		fmt.Sprintf("sendto(…, [{…, nlmsg_type=RTM_DELLINK, …}, {…}, [{…IFLA_IFNAME}, %s]], …)", narrate.Quote(name)), m})
+}
+
+// DeleteAll removes every interface that was made on the host: the bridge, and
+// veths whose namespaces are not quite gone. Where there is none the errno is
+// ENODEV. It is one request, because the kernel waits, for some ten
+// milliseconds, until nobody looks at an interface any more: once for all of
+// them is twice as fast as once for each of two.
+func (c *Conn) DeleteAll() error {
+	m := newMessage(unix.RTM_DELLINK, unix.NLM_F_REQUEST|unix.NLM_F_ACK, interfaceInfo(0, 0))
+	m.number(unix.IFLA_GROUP, group)
+	return c.acknowledged(order{"delete links", "of the containers' network",
+		"The last container is gone: remove the bridge from the host, and what is plugged into it.",
+		fmt.Sprintf("sendto(…, [{…, nlmsg_type=RTM_DELLINK, …}, {…}, [{…IFLA_GROUP}, %d]], …)", group), m})
 }
 
 // Index is the number that the kernel gave the interface of that name. Where
