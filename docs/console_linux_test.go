@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -213,26 +214,35 @@ func (d *desk) read(t *testing.T, p *page) {
 		if b.kind() != "console" || !d.fits(b) {
 			continue
 		}
+		// A section begins with new terminals and new numbers, but for one that
+		// goes on with a container of the section before.
+		if main := shells[""]; numbers == nil || first[b] && (main == nil || main.prompt == "$ ") {
+			closed(t, p, shells)
+			numbers = newScope(p.prose())
+		}
 		name := b.option("terminal") + b.option("user")
 		if shells[name] == nil {
 			shells[name] = d.open(t, b.option("user"))
-		}
-		// What a running container showed counts until it has ended.
-		if main := shells[""]; numbers == nil || first[b] && (main == nil || main.prompt == "$ ") {
-			numbers = newScope(p.prose())
 		}
 		d.reality(t, b.option("go") == "real")
 		if lines := shells[name].follow(b, numbers); !slices.Equal(lines, b.lines) {
 			changed[b] = lines
 		}
 	}
-	for _, s := range shells {
-		if s.prompt != "$ " {
-			t.Errorf("%s: at the end of the page a terminal still is at %q: exit there", p.name, s.prompt)
-		}
-	}
+	closed(t, p, shells)
 	if *update && len(changed) > 0 && !t.Failed() {
 		p.replace(t, changed)
+	}
+}
+
+// closed forgets the terminals of a section. No container may be open in them.
+func closed(t *testing.T, p *page, shells map[string]*shell) {
+	t.Helper()
+	for name, s := range shells {
+		if s.prompt != "$ " {
+			t.Errorf("%s: at the end of a section a terminal still is at %q: exit there", p.name, s.prompt)
+		}
+		delete(shells, name)
 	}
 }
 
@@ -355,10 +365,19 @@ func (s *shell) typeLine(line string) []string {
 	return strings.Split(strings.TrimSuffix(output, "\n"), "\n")
 }
 
+// patience is long, for a machine that is emulated.
+const patience = time.Minute
+
 // wait waits for a prompt behind what was typed, and returns what came out.
 func (s *shell) wait(typed string) (output string) {
-	done := lessontest.Eventually(lessontest.Patience, func() bool {
-		text := escapes.ReplaceAllString(s.term.Screen()[s.read:], "")
+	looked := -1
+	done := lessontest.Eventually(patience, func() bool {
+		screen := s.term.Screen()
+		if len(screen) == looked {
+			return false // nothing new: leave the processor to those who work
+		}
+		looked = len(screen)
+		text := escapes.ReplaceAllString(screen[s.read:], "")
 		if typed != "" {
 			_, after, echoed := strings.Cut(text, "\n")
 			if !echoed {
