@@ -60,6 +60,7 @@ func (c *container) goQuiet() {
 		unix.Dup3(null, 2, 0)
 		unix.Close(null)
 	}
+	debug.SetGCPercent(20) // little memory is worth more here than speed
 	debug.FreeOSMemory()
 	forgetProgram()
 }

@@ -41,7 +41,7 @@ func (o *options) ports(spec *Spec) error {
 	for _, given := range o.publish {
 		mapping, err := publish.Parse(given)
 		if err != nil {
-			return fmt.Errorf("-p %s: %w", given, err)
+			return err
 		}
 		spec.Network.Ports = append(spec.Network.Ports, mapping.String())
 	}
@@ -123,8 +123,8 @@ func (c *container) veth() string { return "gns" + c.state.ID }
 // makeBridge makes the bridge for the first container, with an address range
 // that nobody on this machine uses.
 func makeBridge(host *netlink.Conn, pool *ippool.Pool) error {
-	if _, err := host.Index(bridge); err == nil && pool.Network().IsValid() {
-		return nil
+	if _, err := host.Index(bridge); err == nil && len(pool.Leases()) > 0 {
+		return nil // made, with its address, for a container that is still there
 	}
 	addresses, err := host.Addresses()
 	if err != nil {
@@ -169,14 +169,13 @@ func (c *container) disconnect() {
 		return
 	}
 	defer host.Close()
-	if _, err := host.Index(c.veth()); err == nil {
-		host.DeleteLink(c.veth())
-		c.netns.Close()
-	}
+	defer c.netns.Close()
 	if len(pool.Leases()) == 0 {
-		host.DeleteLink(bridge)
+		host.DeleteAll()
 		firewall.Remove(networkDir())
 		pool.Forget()
+	} else if _, err := host.Index(c.veth()); err == nil {
+		host.DeleteLink(c.veth())
 	}
 }
 
