@@ -84,7 +84,9 @@ func newFolder(name string) *state.Dir {
 		unlock, err := state.LockNames()
 		check(err)
 		defer unlock()
-		if _, err := find(name); err == nil {
+		list, err := all()
+		check(err)
+		if slices.ContainsFunc(list, func(c *container) bool { return c.state.Name == name || c.state.ID == name }) {
 			check(fmt.Errorf("-name %s: a container has that name already, see  final ps -a  and  final rm %s", name, name))
 		}
 	}

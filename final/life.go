@@ -209,8 +209,8 @@ func rmCommand() command {
 						return fmt.Errorf("container %s is running: stop it first, or use  final rm -f %s", c.state.Name, c.state.Name)
 					}
 					unix.Kill(c.state.PID, unix.SIGKILL)
-					c.awaitKeeper()
 				}
+				c.awaitKeeper() // also of one that has only just ended
 				sweep()
 				if err := c.dir.Remove(); err != nil && !errors.Is(err, os.ErrNotExist) {
 					return err

@@ -1,0 +1,236 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/lessontest"
+)
+
+// Fifty containers at once get fifty addresses, reach each other, and leave
+// nothing.
+func TestFiftyAtOnce(t *testing.T) {
+	asRoot(t)
+	inContainer(t, "ping")
+	const containers = 50
+	ids := make([]string, containers)
+	var group sync.WaitGroup
+	for i := range containers {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			run := exec.Command(lessontest.Program(), "-quiet", "run", "-d", "-name", fmt.Sprint("c", i), "sleep", "1000")
+			var said bytes.Buffer
+			run.Stderr = &said
+			id, err := run.Output()
+			if err != nil {
+				t.Errorf("run -d number %d: %v\n%s", i+1, err, said.String())
+			}
+			ids[i] = strings.TrimSpace(string(id))
+		}()
+	}
+	group.Wait()
+	names := strings.Fields(strings.Join(ids, " "))
+	t.Cleanup(func() { lesson.Type(t, append([]string{"rm", "-f"}, names...)...).Exits(0) })
+	if t.Failed() {
+		return
+	}
+
+	addresses := map[string]bool{}
+	for _, line := range strings.Split(lesson.Type(t, "ps").Exits(0).Stdout, "\n") {
+		for _, field := range strings.Fields(line) {
+			if ip, _, err := net.ParseCIDR(field); err == nil {
+				addresses[ip.String()] = true
+			}
+		}
+	}
+	if len(addresses) != containers {
+		t.Fatalf("%d containers have %d different addresses: %v", containers, len(addresses), addresses)
+	}
+	var list []string
+	for address := range addresses {
+		list = append(list, address)
+	}
+	for i := range 10 {
+		from, to := fmt.Sprint("c", i), list[(7*i+3)%containers]
+		lesson.Type(t, "-quiet", "exec", from, "ping", "-c", "1", "-w", "5", to).PrintsMatch("1 packets received|1 received").Exits(0)
+	}
+}
+
+// A published port is reached on the address it is bound to, on no other, and
+// what goes through it arrives whole.
+func TestPublish(t *testing.T) {
+	asRoot(t)
+	inContainer(t, "nc", "sha256sum")
+	const size = 64 << 20
+	port := freePort(t)
+	detached(t, lesson, "-p", "127.0.0.1:"+port+":80", "sh", "-c", "while :; do nc -l -p 80 -e sha256sum; done")
+	if conn, err := net.Dial("tcp", "127.0.0.2:"+port); err == nil {
+		conn.Close()
+		t.Errorf("port %s, bound to 127.0.0.1, is reached on 127.0.0.2", port)
+	}
+	sum := sha256.New()
+	var answer []byte
+	if !lessontest.Eventually(lessontest.Patience, func() bool { // nc is listening again
+		sum.Reset()
+		var err error
+		answer, err = send("127.0.0.1:"+port, size, sum)
+		return err == nil && len(answer) > 0
+	}) {
+		t.Fatalf("nothing answers on 127.0.0.1:%s", port)
+	}
+	if want := fmt.Sprintf("%x", sum.Sum(nil)); !strings.HasPrefix(string(answer), want) {
+		t.Errorf("the sum of %d bytes sent is %s, and the container got %s", size, want, answer)
+	}
+}
+
+// send sends that many bytes and returns what is answered.
+func send(address string, size int, sum io.Writer) ([]byte, error) {
+	conn, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	block := make([]byte, 1<<20)
+	for i := range size >> 20 {
+		for j := range block {
+			block[j] = byte(i * j >> 3)
+		}
+		sum.Write(block)
+		if _, err := conn.Write(block); err != nil {
+			return nil, err
+		}
+	}
+	conn.(*net.TCPConn).CloseWrite()
+	return io.ReadAll(conn)
+}
+
+// freePort is a port that nobody listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	return port
+}
+
+// A port without an address is reached on every address of the host's.
+func TestPublishEverywhere(t *testing.T) {
+	asRoot(t)
+	inContainer(t, "nc", "ip")
+	port := freePort(t)
+	id := detached(t, lesson, "-p", port+":80", "sh", "-c", "while :; do echo hello | nc -l -p 80; done")
+	gateway := lesson.Type(t, "-quiet", "exec", id, "sh", "-c", "ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p'").Stdout
+	for _, address := range []string{"127.0.0.1", "127.0.0.2", strings.TrimSpace(gateway)} {
+		if !lessontest.Eventually(lessontest.Patience, func() bool {
+			conn, err := net.DialTimeout("tcp", address+":"+port, time.Second)
+			if err != nil {
+				return false
+			}
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(time.Second))
+			conn.(*net.TCPConn).CloseWrite()
+			text, _ := io.ReadAll(conn)
+			return string(text) == "hello\n"
+		}) {
+			t.Errorf("nothing answers on %s:%s", address, port)
+		}
+	}
+}
+
+// The modes of -network: none has only lo, host has the host's interfaces,
+// bridge has an address, a way out and names.
+func TestNetworks(t *testing.T) {
+	asRoot(t)
+	inContainer(t, "ip", "ping", "sed")
+	interfaces := "sed -n 's/^ *\\([^ :]*\\):.*/\\1/p' /proc/net/dev | sort | tr '\\n' ' '"
+	here := lessontest.RunCommand(t, "", exec.Command("sh", "-c", interfaces)).Stdout
+	lesson.Type(t, "-quiet", "run", "-network", "none", "sh", "-c", interfaces+"; ping -c 1 -w 5 127.0.0.1 >/dev/null").Prints("lo ").Exits(0)
+	lesson.Type(t, "-quiet", "run", "-network", "host", "sh", "-c", interfaces).Prints(here)
+	bridged := `gateway=$(ip route | sed -n 's/default via \([^ ]*\).*/\1/p'); ping -c 1 -w 5 $gateway >/dev/null; echo $?
+		address=$(ip -4 -o address show eth0 | sed 's/.*inet \([^/]*\).*/\1/'); grep -c "$address.*container" /etc/hosts; test -s /etc/resolv.conf; echo $?`
+	lesson.Type(t, "-quiet", "run", "sh", "-c", interfaces+"; echo; "+bridged).Prints("eth0 lo \n0\n1\n0\n")
+}
+
+// A range that the host uses already is left to it.
+func TestRangeInUse(t *testing.T) {
+	asRoot(t)
+	inContainer(t, "ip", "sed")
+	ip := lessontest.NeedTool(t, "ip")
+	address := "ip -4 -o address show eth0 | sed 's/.*inet \\([0-9.]*\\).*/\\1/'"
+	first := strings.TrimSpace(lesson.Type(t, "-quiet", "run", "sh", "-c", address).Stdout)
+	for _, args := range [][]string{{"link", "add", "name", "taken0", "type", "bridge"}, {"address", "add", first + "/24", "dev", "taken0"}} {
+		lessontest.RunCommand(t, "", exec.Command(ip, args...)).Exits(0)
+	}
+	defer exec.Command(ip, "link", "delete", "taken0").Run()
+	second := strings.TrimSpace(lesson.Type(t, "-quiet", "run", "sh", "-c", address).Stdout)
+	_, network, _ := net.ParseCIDR(first + "/24")
+	if second == "" || network.Contains(net.ParseIP(second)) {
+		t.Errorf("the host has %s, and the container got %s in it", network, second)
+	}
+}
+
+// Where there is no firewall tool there is no way out, and that is said.
+func TestNoFirewallTool(t *testing.T) {
+	asRoot(t)
+	for _, tool := range []string{"nft", "iptables"} {
+		if path, err := exec.LookPath(tool); err == nil {
+			hide(t, path)
+		}
+	}
+	lesson.Type(t, "run", "/bin/sh", "-c", "echo hi").Prints("hi\n").Exits(0).SaysMatch("No way out of the machine.*nft")
+}
+
+// hide makes a program one that cannot be run, in the tests' mount namespace.
+func hide(t *testing.T, path string) {
+	t.Helper()
+	if err := unix.Mount("/dev/null", path, "", unix.MS_BIND, ""); err != nil {
+		t.Fatalf("mount /dev/null on %s: %v", path, err)
+	}
+	t.Cleanup(func() { unix.Unmount(path, unix.MNT_DETACH) })
+}
+
+// inContainer skips the test where the default root file system lacks a
+// program: it has what this machine has.
+func inContainer(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, program := range programs {
+		if lesson.Type(t, "-quiet", "run", "-network", "none", "sh", "-c", "command -v "+program).Status != 0 {
+			t.Skipf("the default root file system has no %s", program)
+		}
+	}
+}
+
+// Names of interfaces on the host tell whose they are, and go with the container.
+func TestInterfaces(t *testing.T) {
+	asRoot(t)
+	id := detached(t, lesson, "sleep", "1000")
+	for _, name := range []string{"gonsrun0", "gns" + id} {
+		if _, err := net.InterfaceByName(name); err != nil {
+			t.Errorf("the host has no interface %s", name)
+		}
+	}
+	unix.Kill(inspect(t, id).PID, unix.SIGKILL)
+	if !lessontest.Eventually(lessontest.Patience, func() bool {
+		_, err := net.InterfaceByName("gonsrun0")
+		return err != nil
+	}) {
+		t.Error("the bridge stays when its last container is gone")
+	}
+}
