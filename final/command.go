@@ -35,9 +35,7 @@ func global(f *flag.FlagSet, config *narrate.Config) {
 // execute reads the command line and does what it says.
 func execute(args []string) int {
 	config := narrate.Config{Program: "final", Args: args, Side: narrate.Host, NeedsRoot: true, Compact: true}
-	config.Quiet = true
-	narrate.Speak(config) // until we know how to speak
-	config.Quiet = false
+	narrate.Speak(silent(config)) // until we know how to speak
 
 	name, before, after := splitVerb(args)
 	commands := commands()
@@ -56,6 +54,8 @@ func execute(args []string) int {
 		narrate.FailUsage(fmt.Sprintf("there is no command %q, see  final help", name))
 	}
 
+	config.Example, config.Manual = c.example, "final "+c.name+" -h"
+	narrate.Speak(silent(config))
 	f := flag.NewFlagSet("final "+c.name, flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	if c.narrates {
@@ -80,6 +80,12 @@ func execute(args []string) int {
 		c.prepare(&config)
 	}
 	return narrate.HostSide(config, func() int { return c.do(f.Args()) })
+}
+
+// silent is config before the flags are read: only errors are said.
+func silent(config narrate.Config) narrate.Config {
+	config.Quiet = true
+	return config
 }
 
 // splitVerb finds the verb: the first argument that is neither a flag nor a
@@ -146,6 +152,13 @@ func printOverview(commands []command) {
 		fmt.Printf("\t%-11s %s\n", c.name, c.summary)
 	}
 	fmt.Print("\nEach has its manual:  final run -h\n\n", exitStatuses)
+}
+
+// noArguments ends the program when there are any.
+func noArguments(args []string) {
+	if len(args) > 0 {
+		narrate.FailUsage(fmt.Sprintf("%q is too much: there is nothing to name here", args[0]))
+	}
 }
 
 // one returns the only argument, or ends the program.

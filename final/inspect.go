@@ -124,6 +124,7 @@ func statsCommand() command {
 		example: "final stats -once",
 		define:  func(f *flag.FlagSet) { f.BoolVar(&once, "once", false, "show it once") },
 		do: func(args []string) int {
+			noArguments(args)
 			_, err := unix.IoctlGetTermios(1, unix.TCGETS)
 			before := map[string]int64{}
 			printStats(before, 0)
@@ -167,6 +168,7 @@ func doctorCommand() command {
 		name: "doctor", summary: "say whether this machine is ready for the workshop, and what to type where not",
 		example: "final doctor",
 		do: func(args []string) int {
+			noArguments(args)
 			width, colored := 80, false
 			if size, err := unix.IoctlGetWinsize(1, unix.TIOCGWINSZ); err == nil {
 				_, noColor := os.LookupEnv("NO_COLOR")

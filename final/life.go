@@ -36,9 +36,7 @@ func psCommand() command {
 		name: "ps", summary: "list the running containers", example: "final ps -a",
 		define: func(f *flag.FlagSet) { f.BoolVar(&withStopped, "a", false, "also those that have ended") },
 		do: func(args []string) int {
-			if len(args) > 0 {
-				narrate.FailUsage("ps takes no argument")
-			}
+			noArguments(args)
 			sweep()
 			list, err := all()
 			check(err)
@@ -247,6 +245,7 @@ func sweepCommand() command {
 	return command{
 		name: "sweep", summary: "remove what killed containers left; every command does so first", example: "final sweep",
 		do: func(args []string) int {
+			noArguments(args)
 			for _, id := range sweep() {
 				fmt.Println(id)
 			}

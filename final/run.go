@@ -160,13 +160,16 @@ func (c *container) explainWithout() {
 	}
 }
 
-// describe hands the description to the container's side.
+// describe hands the description to the container's side, which reads it after
+// the narrator's hello: it may be larger than what a pipe holds.
 func (c *container) describe() {
-	f := os.NewFile(uintptr(c.pipes.spec), "description")
-	defer f.Close()
-	if err := json.NewEncoder(f).Encode(c.spec); err != nil {
-		check(fmt.Errorf("hand the description to the container's side: %w", err))
-	}
+	description, err := json.Marshal(c.spec)
+	check(err)
+	go func() {
+		f := os.NewFile(uintptr(c.pipes.spec), "description")
+		f.Write(description) // should it fail, the other side has died, or says what is missing
+		f.Close()
+	}()
 }
 
 // wait waits for the container's end, and says how it came.

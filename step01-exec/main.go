@@ -37,7 +37,7 @@ func main() {
 // run is the host's side: it starts this program again, as the container's
 // side, and waits until that has ended.
 func run(command []string) int {
-	pid := narrate.Start("A new process begins as a copy of this one, in new namespaces: the names and numbers in them are its own.",
+	pid := narrate.Start("A new process begins, as a copy of this one.",
 		"clone(…, flags=…|SIGCHLD)",
 		func() (int, error) {
 			return syscall.ForkExec("/proc/self/exe",

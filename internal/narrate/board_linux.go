@@ -137,6 +137,9 @@ func limitsPlace(pid string) place {
 	}
 	if p.state == own {
 		p.fact = strings.Join(limits, ", ")
+		if limits == nil {
+			p.fact = "none is set"
+		}
 	}
 	return p
 }

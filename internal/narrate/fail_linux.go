@@ -41,8 +41,12 @@ func Fail(err error) {
 
 // FailUsage ends the program for bad input, with a line that works.
 func FailUsage(problem string) {
-	Fail(&StatusError{Status: StatusFailed, Err: errors.New(problem), Hint: fmt.Sprintf(
-		"One line that works:\n  %s\nThe manual:\n  go run ./%s -h", commandLine("run", "/bin/sh"), config.Program)})
+	example, manual := config.Example, config.Manual
+	if example == "" {
+		example, manual = commandLine("run", "/bin/sh"), "go run ./"+config.Program+" -h"
+	}
+	Fail(&StatusError{Status: StatusFailed, Err: errors.New(problem),
+		Hint: fmt.Sprintf("One line that works:\n  %s\nThe manual:\n  %s", example, manual)})
 }
 
 // ExitStatus is the exit status that stands for err.
@@ -92,6 +96,9 @@ func Find(name string, environment []string) string {
 
 // LookUp is Find for a caller that wants the error, a *StatusError.
 func LookUp(name string, environment []string) (string, error) {
+	if name == "" {
+		return "", &StatusError{Status: StatusNotFound, Err: errors.New("command not found: its name is empty"), Hint: hintNotFound}
+	}
 	candidates := []string{name}
 	where := ""
 	if !strings.Contains(name, "/") {

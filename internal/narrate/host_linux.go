@@ -20,6 +20,8 @@ const patience = 2 * time.Second
 type hostSide struct {
 	mu          sync.Mutex
 	unwinds     bool // HostSide is there to catch stopped
+	ready       bool // the container's side has said all
+	began       bool // and has become the command
 	phase       phase
 	pid         int // the container's first process, 0 before it is there and after it has ended
 	signal      syscall.Signal
@@ -177,7 +179,11 @@ func Status(info *unix.Siginfo) int {
 	const exited, killed, dumped = 1, 2, 3 // CLD_EXITED, CLD_KILLED, CLD_DUMPED
 	switch info.Code {
 	case exited:
-		Evidence("si_code=CLD_EXITED si_status=%d: the command's own exit status", status)
+		whose := "the command's own exit status"
+		if !host.began {
+			whose = "the container's side has failed, and has said why"
+		}
+		Evidence("si_code=CLD_EXITED si_status=%d: %s", status, whose)
 	case killed, dumped:
 		Evidence("si_code=%s si_status=%s: a signal ended the command",
 			map[int32]string{killed: "CLD_KILLED", dumped: "CLD_DUMPED"}[info.Code],

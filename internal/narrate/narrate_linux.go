@@ -32,6 +32,9 @@ type Config struct {
 	NeedsRoot bool // the line that works has sudo in it
 	Compact   bool // about one line a call
 
+	Example string // a line that works, and the one for the manual, as FailUsage
+	Manual  string // shows them; "" for those of a lesson
+
 	OwnTerminal bool // the command has a terminal of its own, and leaves ours alone
 }
 

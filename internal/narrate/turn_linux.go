@@ -62,6 +62,7 @@ func Begin(pid int) {
 	if !ok {
 		return // it failed and has said why: the wait will return at once
 	}
+	host.ready = true
 	if config.JSON && len(ready) == 3 {
 		r := newRecord(ready[0], ready[1])
 		r.Side = Container
@@ -81,7 +82,9 @@ func Wait(why, call string, do func() error) {
 	host.running()
 	terminal.give(host.pid)
 	send(turns.host, "go")
-	if _, failed := receive(turns.host); !failed && execve != nil {
+	_, failed := receive(turns.host)
+	host.began = host.ready && !failed
+	if host.began && execve != nil {
 		execve.print()
 	}
 	err := do()
