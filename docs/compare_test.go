@@ -1,199 +1,79 @@
 package docs
 
 import (
-	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+	"testing"
 )
 
-// The book's notation for what changes from run to run (see README.md here):
-//
-//	a line of only …    stands for any number of lines
-//	… in a line         stands for anything
-//	4250                a number of four digits and more is that of the run that
-//	                    was printed; where it stands twice, it is the same again
-//
-// Numbers that the page itself names, outside of outputs, are exact.
-const anything = "…"
-
-// variable is what changes from run to run: a device and inode as the board
-// shows them, a container's id, and numbers.
-var variable = regexp.MustCompile(`\b\d+:\d+/\d+\b|\b[0-9a-f]{12}\b|\b[1-9]\d{3,}\b`)
-
-// scope remembers what the numbers of the book are in this run.
-type scope struct {
-	exact map[string]bool
-	seen  map[string]string
+// What the notation lets pass, and what it does not.
+func TestNotation(t *testing.T) {
+	for _, c := range []struct {
+		name, prose, expected, actual string
+		same                          bool
+	}{
+		{"the same", "", "container", "container", true},
+		{"another text", "", "container", "laptop", false},
+		{"a missing line", "", "a\nb", "a", false},
+		{"one line more", "", "a", "a\nb", false},
+		{"another pid", "", "NSpid: 4250 1", "NSpid: 117 1", true},
+		{"a small number is exact", "", "NSpid: 4250 1", "NSpid: 117 2", false},
+		{"one pid twice", "", "4250 and 4250", "117 and 117", true},
+		{"one pid that became two", "", "4250 and 4250", "117 and 118", false},
+		{"a number that the prose names", "64 MiB are 67108864 bytes", "limit 67108864", "limit 1000000", false},
+		{"a piece left out", "", "BusyBox v… shell", "BusyBox v1.37.0 (Debian) shell", true},
+		{"lines left out", "", "first\n…\nlast", "first\n2\n3\nlast", true},
+		{"left out to the end", "", "first\n…", "first\n2\n3", true},
+		{"nothing left out", "", "first\n…\nlast", "first\nlast", true},
+		{"lines left out, but not the last one", "", "first\n…\nlast", "first\n2\n3", false},
+		{"a container's id", "", "gonsrun-8270f593b0b9", "gonsrun-5798dae88348", true},
+		{"another label", "", " host 4242       │ said", " container 1     │ said", false},
+		{"broken at another place", "",
+			" host 4242       │ waitid(P_PID, 4250, …,\n                 │ NULL)  man 2 waitid\n                 │ = 0",
+			" host 4194301    │ waitid(P_PID, 4194304,\n                 │ …, NULL)\n                 │ = 0", true},
+		{"another answer", "", " host 4242       │ close(3)\n                 │ = 0", " host 4242       │ close(3)\n                 │ = -1", false},
+	} {
+		problem := newScope(c.prose).match(strings.Split(c.expected, "\n"), strings.Split(c.actual, "\n"))
+		if (problem == "") != c.same {
+			t.Errorf("%s: %q and %q: %q", c.name, c.expected, c.actual, problem)
+		}
+	}
 }
 
-// newScope starts a section of a page: its prose tells which numbers are exact.
-func newScope(prose string) *scope {
-	s := &scope{exact: map[string]bool{}, seen: map[string]string{}}
-	for _, number := range variable.FindAllString(prose, -1) {
-		s.exact[number] = true
+// A command is typed with the numbers of this run.
+func TestCommandNumbers(t *testing.T) {
+	s := newScope("")
+	s.match([]string{"= 4250"}, []string{"= 117"})
+	if typed := s.command("grep NSpid /proc/4250/status; kill 4310"); typed != "grep NSpid /proc/117/status; kill 4310" {
+		t.Errorf("typed %q", typed)
 	}
-	return s
 }
 
-// command returns what to type where the book types text: with the numbers
-// that this run showed in place of the book's.
-func (s *scope) command(text string) string {
-	return variable.ReplaceAllStringFunc(text, func(number string) string {
-		if actual, ok := s.seen[number]; ok {
-			return actual
+// -update replaces what is no longer right, and nothing else.
+func TestRenew(t *testing.T) {
+	for _, c := range []struct{ name, expected, actual, want string }{
+		{"nothing yet", "", "a\nb", "a\nb"},
+		{"a changed line", "a\nold\nc", "a\nnew\nc", "a\nnew\nc"},
+		{"a number stays", "pid 4250\nold", "pid 117\nnew", "pid 4250\nnew"},
+		{"a gap stays", "a\n…\nold", "a\n1\n2\nnew", "a\n…"},
+		{"a gap before a line that is still there", "a\n…\nz\nold", "a\n1\n2\nz\nnew", "a\n…\nz\nnew"},
+	} {
+		var expected []string
+		if c.expected != "" {
+			expected = strings.Split(c.expected, "\n")
 		}
-		return number
-	})
+		got := newScope("").renew(expected, strings.Split(c.actual, "\n"))
+		if !slices.Equal(got, strings.Split(c.want, "\n")) {
+			t.Errorf("%s: %q, expected %q", c.name, got, c.want)
+		}
+	}
 }
 
-// match compares an output with the book's, and remembers the numbers. It
-// returns what is wrong, "" for nothing.
-func (s *scope) match(expected, actual []string) string {
-	pattern, numbers := s.pattern(normalize(expected))
-	found := pattern.FindStringSubmatch(normalize(actual))
-	if found == nil {
-		return "the output is another"
+func TestDifference(t *testing.T) {
+	lines := strings.Fields("a b c d e f g h i j k l")
+	changed := strings.Fields("a b c D e f g h i j k l m")
+	want := strings.Split("--- old\n+++ new\n@@ -2,5 +2,5 @@\n b\n c\n-d\n+D\n e\n f\n@@ -11,2 +11,3 @@\n k\n l\n+m", "\n")
+	if got := difference("old", "new", lines, changed); !slices.Equal(got, want) {
+		t.Errorf("got:\n%s\nexpected:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	for i, number := range numbers {
-		if was, ok := s.seen[number]; ok && was != found[i+1] {
-			return fmt.Sprintf("what is %s in the book was %s and now is %s", number, was, found[i+1])
-		}
-		s.seen[number] = found[i+1]
-	}
-	return ""
-}
-
-// pattern makes an expression of an expected text. numbers are what its groups
-// stand for.
-func (s *scope) pattern(text string) (pattern *regexp.Regexp, numbers []string) {
-	var b strings.Builder
-	b.WriteString(`(?s)^`)
-	parts := strings.Split(text, anything)
-	for i, part := range parts {
-		if i > 0 {
-			b.WriteString(`.*?`)
-			part = strings.TrimLeft(part, " ")
-		}
-		if i < len(parts)-1 {
-			part = strings.TrimRight(part, " ")
-		}
-		next := 0
-		for _, at := range variable.FindAllStringIndex(part, -1) {
-			number := part[at[0]:at[1]]
-			if s.exact[number] {
-				continue
-			}
-			b.WriteString(regexp.QuoteMeta(part[next:at[0]]) + shape(number))
-			numbers = append(numbers, number)
-			next = at[1]
-		}
-		b.WriteString(regexp.QuoteMeta(part[next:]))
-	}
-	b.WriteString(`$`)
-	return regexp.MustCompile(b.String()), numbers
-}
-
-// shape is what may stand for a number of the book.
-func shape(number string) string {
-	switch {
-	case strings.Contains(number, ":"):
-		return `(\d+:\d+/\d+)`
-	case strings.Trim(number, "0123456789") != "":
-		return `([0-9a-f]{12})`
-	}
-	return `(\d+)`
-}
-
-var (
-	margin  = regexp.MustCompile(`^( ?(?:host|container) \d+)? *│ ?`)
-	manPage = regexp.MustCompile(`  man 2 \w+$`)
-	broken  = regexp.MustCompile(`([/|,]) `)
-)
-
-// normalize joins lines. Narration is broken into lines by its width, and a
-// pid of seven digits takes more of that than one of four: so each speaker's
-// lines become one, and the manual page, which stands where there is room,
-// does not count. Columns may be wider, too.
-func normalize(lines []string) string {
-	var text strings.Builder
-	for _, line := range lines {
-		label := margin.FindStringSubmatch(line)
-		switch {
-		case label == nil:
-			text.WriteString("\n" + strings.Join(strings.Fields(line), " "))
-			continue
-		case label[1] != "":
-			text.WriteString("\n" + strings.TrimSpace(label[1]) + " │")
-		}
-		said := manPage.ReplaceAllString(line[len(label[0]):], "")
-		text.WriteString(" " + strings.Join(strings.Fields(said), " "))
-	}
-	return strings.TrimSpace(strings.ReplaceAll(broken.ReplaceAllString(text.String(), "$1"), "\n"+anything, anything))
-}
-
-// renew returns the actual output as the book should print it: lines that
-// still are right stay as they are, and so do the … that stand for lines.
-func (s *scope) renew(expected, actual []string) []string {
-	const skipped = 1 // cost of a line that only one of the two has, times ten
-	cost := make([][]int, len(expected)+1)
-	for i := range cost {
-		cost[i] = make([]int, len(actual)+1)
-	}
-	same := func(i, j int) bool {
-		local := &scope{exact: s.exact, seen: map[string]string{}}
-		return local.match(expected[i:i+1], actual[j:j+1]) == ""
-	}
-	gap := func(i int) bool {
-		return i < len(expected) && strings.TrimSpace(margin.ReplaceAllString(expected[i], "")) == anything
-	}
-	for i := len(expected); i >= 0; i-- {
-		for j := len(actual); j >= 0; j-- {
-			if i == len(expected) && j == len(actual) {
-				continue
-			}
-			best := 1 << 30
-			if i < len(expected) {
-				best = min(best, cost[i+1][j]+map[bool]int{true: 0, false: 10 * skipped}[gap(i)])
-			}
-			if j < len(actual) {
-				best = min(best, cost[i][j+1]+map[bool]int{true: 1, false: 10 * skipped}[gap(i)])
-			}
-			if i < len(expected) && j < len(actual) && !gap(i) && same(i, j) {
-				best = min(best, cost[i+1][j+1])
-			}
-			cost[i][j] = best
-		}
-	}
-	var lines []string
-	for i, j := 0, 0; i < len(expected) || j < len(actual); {
-		switch {
-		case i < len(expected) && j < len(actual) && !gap(i) && same(i, j) && cost[i][j] == cost[i+1][j+1]:
-			lines = append(lines, expected[i])
-			i, j = i+1, j+1
-		case gap(i) && j < len(actual) && cost[i][j] == cost[i][j+1]+1:
-			j++
-		case gap(i):
-			lines = append(lines, expected[i])
-			i++
-		case j < len(actual) && cost[i][j] == cost[i][j+1]+10*skipped:
-			lines = append(lines, s.printed(actual[j]))
-			j++
-		default:
-			i++
-		}
-	}
-	return slices.Clip(lines)
-}
-
-// printed writes an actual line with the numbers that the book already has.
-func (s *scope) printed(line string) string {
-	return variable.ReplaceAllStringFunc(line, func(number string) string {
-		for inBook, actual := range s.seen {
-			if actual == number {
-				return inBook
-			}
-		}
-		return number
-	})
 }
