@@ -85,7 +85,7 @@ func execute1(c *container, o *execOptions, args []string) int {
 	narrate.Begin(pid)
 
 	var info unix.Siginfo
-	narrate.Wait("Everything is said. Now wait until the command has ended, and learn how.",
+	narrate.Wait("All is set up. Now wait until the command ends, and learn how it ended.",
 		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
 		func() error {
 			if err := x.startConsole(); err != nil {

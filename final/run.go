@@ -175,7 +175,7 @@ func (c *container) describe() {
 // wait waits for the container's end, and says how it came.
 func (c *container) wait() int {
 	var info unix.Siginfo
-	narrate.Wait("Everything is said. Now wait until the command has ended, and learn how.",
+	narrate.Wait("All is set up. Now wait until the command ends, and learn how it ended.",
 		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", c.state.PID),
 		func() error {
 			c.become(running)

@@ -60,7 +60,7 @@ func run(command []string) int {
 	narrate.Begin(pid)
 
 	var info unix.Siginfo
-	narrate.Wait("Everything is said. Now wait until the command has ended, and learn how.",
+	narrate.Wait("All is set up. Now wait until the command ends, and learn how it ended.",
 		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
 		func() error { return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED, nil) })
 	return narrate.Status(&info)

@@ -54,7 +54,7 @@ func findTrees() (trees []tree) {
 		}
 	}
 	if missing != " " {
-		narrate.Note("No cgroup tree here has the controller %s: no limit for that.", missing)
+		narrate.Note("No cgroup tree here has the controller %s: no limit for that.", strings.TrimSpace(missing))
 	}
 	return trees
 }

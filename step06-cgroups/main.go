@@ -78,7 +78,7 @@ func run(command []string) int {
 	narrate.Begin(pid)
 
 	var info unix.Siginfo
-	narrate.Wait("Everything is said. Now wait until the command has ended, and learn how.",
+	narrate.Wait("All is set up. Now wait until the command ends, and learn how it ended.",
 		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
 		func() error { return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED, nil) })
 	return narrate.Status(&info)
@@ -93,7 +93,7 @@ func child(args []string) {
 		fmt.Sprintf("sethostname(%s, %d)", narrate.Quote(hostname), len(hostname)),
 		func() error { return unix.Sethostname([]byte(hostname)) })
 
-	narrate.Call("The new mount namespace is a copy of the host's, and its mounts still tell each other. Private: no mount made here reaches the host.",
+	narrate.Call("The new mount namespace is a copy of the host's, and what is mounted in one still appears in the other. Private: no mount made here reaches the host.",
 		`mount("none", "/", …, MS_REC|MS_PRIVATE, NULL)`,
 		func() error { return unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") })
 

@@ -17,6 +17,8 @@ type place struct {
 	name  string
 	state string // own, host's or none
 	fact  string // what the kernel says of it
+
+	detail string // more of it, for which the board's columns are too narrow
 }
 
 const (
@@ -39,7 +41,7 @@ func Board(pid int) {
 		column /= 2
 	}
 	var b block
-	b.line(callStyle, "what the command will have of its own:")
+	b.line(callStyle, "What the command will have of its own:")
 	rows := len(places)
 	if column < textWidth() {
 		rows = (len(places) + 1) / 2
@@ -50,6 +52,11 @@ func Board(pid int) {
 			text += places[i+rows].cell(column)
 		}
 		b.lines = append(b.lines, line{strings.TrimRight(text, " "), textWidth()})
+	}
+	for _, p := range places {
+		if p.detail != "" {
+			b.text(plainStyle, p.name+": "+p.detail)
+		}
 	}
 	b.print()
 }
@@ -93,9 +100,9 @@ func compare(same bool) string {
 func rootPlace(pid string) place {
 	ours, theirs := identity("/proc/self/root/."), identity("/proc/"+pid+"/root/.")
 	if theirs == "" {
-		return place{"root", none, ""}
+		return place{name: "root", state: none, fact: ""}
 	}
-	return place{"root", compare(ours == theirs), theirs}
+	return place{name: "root", state: compare(ours == theirs), fact: theirs}
 }
 
 // procPlace looks which /proc the process sees: its own, the host's, or none.
@@ -103,9 +110,9 @@ func procPlace(pid string) place {
 	path := "/proc/" + pid + "/root/proc"
 	var fs unix.Statfs_t
 	if unix.Statfs(path, &fs) != nil || fs.Type != unix.PROC_SUPER_MAGIC {
-		return place{"/proc", none, "not mounted"}
+		return place{name: "/proc", state: none, fact: "not mounted"}
 	}
-	return place{"/proc", compare(identity("/proc") == identity(path)), identity(path)}
+	return place{name: "/proc", state: compare(identity("/proc") == identity(path)), fact: identity(path)}
 }
 
 // identity tells files apart: device and inode number. It is "" for one that is
@@ -123,9 +130,9 @@ func limitsPlace(pid string) place {
 	ours, _ := os.ReadFile("/proc/self/cgroup")
 	theirs, err := os.ReadFile("/proc/" + pid + "/cgroup")
 	if err != nil {
-		return place{"limits", none, "no cgroups here"}
+		return place{name: "limits", state: none, fact: "no cgroups here"}
 	}
-	p := place{"limits", hosts, "no group of its own"}
+	p := place{name: "limits", state: hosts, fact: "no group"}
 	var limits []string
 	for _, line := range strings.Split(strings.TrimSpace(string(theirs)), "\n") {
 		if strings.Contains("\n"+string(ours), "\n"+line+"\n") {
@@ -136,7 +143,7 @@ func limitsPlace(pid string) place {
 		limits = append(limits, cgroupLimits(fields[1], fields[2])...)
 	}
 	if p.state == own {
-		p.fact = strings.Join(limits, ", ")
+		p.fact, p.detail = "see below", strings.Join(limits, ", ")
 		if limits == nil {
 			p.fact = "none is set"
 		}
@@ -182,10 +189,10 @@ func capabilitiesPlace(pid string) place {
 	ours, err1 := capabilities("self")
 	theirs, err2 := capabilities(pid)
 	if err1 != nil || err2 != nil {
-		return place{"caps", none, ""}
+		return place{name: "caps", state: none, fact: ""}
 	}
 	fact := fmt.Sprintf("%d of %d", bits.OnesCount64(theirs.effective), bits.OnesCount64(ours.bounding))
-	return place{"caps", compare(ours == theirs), fact}
+	return place{name: "caps", state: compare(ours == theirs), fact: fact}
 }
 
 // capabilitySets are the sets of a process that decide what it may do, and
@@ -207,9 +214,9 @@ func seccompPlace(pid string) place {
 	mode := map[string]string{"0": "off", "1": "strict", "2": "filter"}[StatusField(pid, "Seccomp")]
 	switch {
 	case mode == "" || mode == "off":
-		return place{"seccomp", none, mode}
+		return place{name: "seccomp", state: none, fact: mode}
 	case ours == theirs:
-		return place{"seccomp", hosts, mode}
+		return place{name: "seccomp", state: hosts, fact: mode}
 	}
-	return place{"seccomp", own, mode}
+	return place{name: "seccomp", state: own, fact: mode}
 }

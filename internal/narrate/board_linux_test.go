@@ -70,9 +70,9 @@ func TestBoardOfNobody(t *testing.T) {
 
 func TestCell(t *testing.T) {
 	for _, p := range []place{
-		{"uts", own, "[4026532201]"},
-		{"seccomp", none, ""},
-		{"limits", own, "20 pids, 64 MiB, 0.5 CPU"},
+		{name: "uts", state: own, fact: "[4026532201]"},
+		{name: "seccomp", state: none, fact: ""},
+		{name: "limits", state: own, fact: "20 pids, 64 MiB, 0.5 CPU"},
 	} {
 		for _, columns := range []int{minPlace, 40} {
 			cell := p.cell(columns)

@@ -76,11 +76,24 @@ func Report(err error) {
 		return
 	}
 	var b block
-	b.text(badStyle, err.Error())
+	if !narrated(err) {
+		b.text(badStyle, err.Error())
+	}
 	if hint != "" {
 		b.text(plainStyle, hint)
 	}
-	b.print()
+	if b.lines != nil {
+		b.print()
+	}
+}
+
+// lastAnswer is the call whose answer stands in the narration last.
+var lastAnswer *CallError
+
+// narrated reports whether the narration has just shown err.
+func narrated(err error) bool {
+	var call *CallError
+	return errors.As(err, &call) && call == lastAnswer && !config.Quiet && err.Error() == call.Error()
 }
 
 // Find returns the path of the command name as execve needs it: looked for in

@@ -101,7 +101,7 @@ func TestLookUp(t *testing.T) {
 		{"nosuch", "", StatusNotFound, "/nonexistent"},
 		{"/no/such", "", StatusNotFound, "/no/such"},
 		{program + "/x", "", StatusNotFound, program},
-		{"", "", StatusCannotRun, ""}, // the folders of PATH themselves
+		{"", "", StatusNotFound, "empty"},
 	} {
 		path, err := LookUp(test.name, environment)
 		if path != test.want || (err == nil) != (test.status == 0) {

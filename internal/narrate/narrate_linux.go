@@ -196,7 +196,8 @@ func answer(why, call string, ret int, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &CallError{Call: call, Err: err}
+	lastAnswer = &CallError{Call: call, Err: err}
+	return lastAnswer
 }
 
 // Note says one thing that is not a system call.

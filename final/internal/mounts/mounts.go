@@ -84,7 +84,7 @@ func short(path string) string {
 
 // Private cuts the mount namespace's ties to the one it was copied from.
 func Private() error {
-	return mount("The new mount namespace is a copy of the host's, and its mounts still tell each other. Private: no mount made here reaches the host.",
+	return mount("The new mount namespace is a copy of the host's, and what is mounted in one still appears in the other. Private: no mount made here reaches the host.",
 		"none", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 }
 
