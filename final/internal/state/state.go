@@ -85,14 +85,20 @@ func ownRoot() (string, error) {
 	if err := os.MkdirAll(root, 0o711); err != nil {
 		return "", err
 	}
+	return root, checkOwn(root)
+}
+
+// checkOwn refuses a folder that another user has made, or can write to: what
+// is in there would be believed, processes be killed and folders be removed.
+func checkOwn(root string) error {
 	var st unix.Stat_t
 	if err := unix.Lstat(root, &st); err != nil {
-		return "", fmt.Errorf("lstat %s: %w", root, err)
+		return fmt.Errorf("lstat %s: %w", root, err)
 	}
 	if int(st.Uid) != os.Geteuid() || st.Mode&unix.S_IFMT != unix.S_IFDIR || st.Mode&0o022 != 0 {
-		return "", fmt.Errorf("%s is not a folder that only you can write to: remove it, or set XDG_RUNTIME_DIR", root)
+		return fmt.Errorf("%s is not a folder that only you can write to: remove it, or set XDG_RUNTIME_DIR", root)
 	}
-	return root, nil
+	return nil
 }
 
 func lockFile(path string, how int) (int, error) {
@@ -203,6 +209,12 @@ func List() ([]*Dir, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
+	if err == nil {
+		err = checkOwn(root)
+	}
+	if err != nil {
+		return nil, err
+	}
 	var dirs []*Dir
 	for _, entry := range entries {
 		path := filepath.Join(root, entry.Name())
@@ -214,7 +226,7 @@ func List() ([]*Dir, error) {
 			dirs = append(dirs, &Dir{ID: entry.Name(), Path: path})
 		}
 	}
-	return dirs, err
+	return dirs, nil
 }
 
 // removeHalf removes a folder that is out of sight. While we hold the lock
