@@ -67,6 +67,9 @@ func equalsStrace(t *testing.T, who lessontest.Lesson, args ...string) {
 	t.Helper()
 	trace := filepath.Join(sharedFolder(t), "trace")
 	command := commandOf(t, who, append([]string{lessontest.Program(), "-json"}, args...)...)
+	if os.Geteuid() != 0 {
+		command.Env = append(command.Env, "PATH=/nonexistent") // no newuidmap: strace takes its rights away
+	}
 	traced := lessontest.UnderStrace(t, command, trace)
 	for i, arg := range traced.Args {
 		if strings.HasPrefix(arg, "trace=") {
@@ -74,7 +77,7 @@ func equalsStrace(t *testing.T, who lessontest.Lesson, args ...string) {
 		}
 	}
 	if os.Geteuid() == 0 && who != lesson {
-		// Root's strace: an ordinary user's takes their rights from newuidmap.
+		// Root's strace, under which newuidmap keeps its rights.
 		traced.Args = slices.Insert(traced.Args, 1, "-u", "nobody")
 		traced.SysProcAttr = nil
 	}

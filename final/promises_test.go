@@ -72,7 +72,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"-nosuchflag", "run", "true"}, "-nosuchflag"},
 		{[]string{"run", "-nosuchflag", "true"}, "-nosuchflag"},
 	} {
-		lesson.Type(t, bad.args...).Prints("").Exits(125).Says(bad.says).SaysMatch(`go run (-exec sudo )?\./final run /bin/sh`)
+		lesson.Type(t, bad.args...).Prints("").Exits(125).Says(bad.says).SaysMatch(`final run .*/bin/sh`)
 	}
 	lesson.Type(t, "help", "frobnicate").Prints("").Says("frobnicate").Exits(125)
 	lesson.Type(t, "exec", "-nosuchflag").Prints("").Says("-nosuchflag").Exits(125)
@@ -233,10 +233,14 @@ func expectGone(t *testing.T, patience time.Duration, processes []int) {
 	}
 }
 
+// bomb is a fork bomb that would burn out at some hundred processes where no
+// limit stops it: on a reader's own machine, with a program of their own.
+const bomb = "b() { if [ $1 -gt 0 ]; then b $(($1 - 1)) | b $(($1 - 1)) & fi; sleep 1000; }; b 6 2>/dev/null & exec sleep 1234"
+
 // A fork bomb stops at -pids-limit, while the host works on.
 func TestPidsLimit(t *testing.T) {
 	asRoot(t)
-	running := lesson.Start(t, "-quiet", "run", "-pids-limit", "20", "/bin/sh", "-c", "b() { b | b & sleep 1000; }; b 2>/dev/null & exec sleep 1234")
+	running := lesson.Start(t, "-quiet", "run", "-pids-limit", "20", "/bin/sh", "-c", bomb)
 	group := lessontest.GroupOf(t, running.PidOutside("sleep", "1234"), "pids")
 	if !lessontest.Eventually(lessontest.Patience, func() bool { return group.Number("max", "pids.events") > 0 }) {
 		t.Errorf("the kernel has refused no fork: pids.current %s, pids.max %s", group.Read("pids.current"), group.Read("pids.max"))
