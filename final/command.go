@@ -54,7 +54,10 @@ func execute(args []string) int {
 		narrate.FailUsage(fmt.Sprintf("there is no command %q, see  final help", name))
 	}
 
-	config.Example, config.Manual = c.example, "final "+c.name+" -h"
+	config.Manual = "go run ./final " + c.name + " -h"
+	if c.name != "run" {
+		config.Example = c.typed()
+	}
 	narrate.Speak(silent(config))
 	f := flag.NewFlagSet("final "+c.name, flag.ContinueOnError)
 	f.SetOutput(io.Discard)
@@ -123,6 +126,15 @@ func findCommand(commands []command, name string) *command {
 		}
 	}
 	return nil
+}
+
+// typed is the example as a reader types it in the project's folder.
+func (c *command) typed() string {
+	start := "go run ./final "
+	if rootless() {
+		start = "go run -exec sudo ./final "
+	}
+	return strings.Replace(c.example, "final ", start, 1)
 }
 
 // print writes a command's manual on stdout.

@@ -100,28 +100,35 @@ func stopCommand() command {
 		example: "final stop -t 2 web",
 		define:  func(f *flag.FlagSet) { f.IntVar(&seconds, "t", 10, "`seconds` to wait before SIGKILL") },
 		do: func(args []string) int {
-			return each(args, func(c *container) error {
-				if !c.alive() {
-					return nil
+			deadline := time.Now().Add(time.Duration(seconds) * time.Second)
+			// All are told first, so that they end side by side.
+			for _, name := range args {
+				if c, err := find(name); err == nil && c.alive() {
+					unix.Kill(c.state.PID, unix.SIGTERM)
 				}
-				return c.stop(time.Duration(seconds) * time.Second)
-			})
+			}
+			return each(args, func(c *container) error { return c.stopped(deadline) })
 		},
 	}
 }
 
-// stop ends the container's first process, and waits until it is gone.
-func (c *container) stop(patience time.Duration) error {
+// stopped waits until the container's first process has ended, and kills it at
+// the deadline.
+func (c *container) stopped(deadline time.Time) error {
+	if !c.alive() {
+		c.awaitKeeper()
+		return nil
+	}
 	process, err := unix.PidfdOpen(c.state.PID, 0)
 	if err == unix.ESRCH {
+		c.awaitKeeper()
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("pidfd_open %d: %w", c.state.PID, err)
 	}
 	defer unix.Close(process)
-	unix.PidfdSendSignal(process, unix.SIGTERM, nil, 0)
-	if !waitFor(process, patience) {
+	if !waitFor(process, max(0, time.Until(deadline))) {
 		unix.PidfdSendSignal(process, unix.SIGKILL, nil, 0)
 		waitFor(process, -1)
 	}

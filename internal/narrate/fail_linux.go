@@ -43,7 +43,10 @@ func Fail(err error) {
 func FailUsage(problem string) {
 	example, manual := config.Example, config.Manual
 	if example == "" {
-		example, manual = commandLine("run", "/bin/sh"), "go run ./"+config.Program+" -h"
+		example = commandLine("run", "/bin/sh")
+	}
+	if manual == "" {
+		manual = "go run ./" + config.Program + " -h"
 	}
 	Fail(&StatusError{Status: StatusFailed, Err: errors.New(problem),
 		Hint: fmt.Sprintf("One line that works:\n  %s\nThe manual:\n  %s", example, manual)})

@@ -88,17 +88,26 @@ func (h *hostSide) handle(sig syscall.Signal) {
 		h.interrupts = append(h.interrupts, time.Now())
 		switch n := len(h.interrupts); {
 		case n >= 3 && h.interrupts[n-1].Sub(h.interrupts[n-3]) <= patience:
-			Note("Ctrl-C for the third time within %v: the container is killed.", patience)
+			interject("Ctrl-C for the third time within %v: the container is killed.", patience)
 			h.end(sig)
 		case n >= 2 && h.interrupts[n-1].Sub(h.interrupts[n-2]) <= patience:
-			Note("Ctrl-C belongs to the command. Once more within %v kills the container.", patience)
+			interject("Ctrl-C belongs to the command. Once more within %v kills the container.", patience)
 		}
 	default:
 		if h.pid != 0 {
-			Note("%s: the container is killed.", unix.SignalName(sig))
+			interject("%s: the container is killed.", unix.SignalName(sig))
 		}
 		h.end(sig)
 	}
+}
+
+// interject is Note in the middle of the command's output: on a terminal there
+// may be half a line of it, or the ^C that was typed.
+func interject(format string, args ...any) {
+	if _, err := unix.IoctlGetTermios(2, unix.TCGETS); err == nil && !config.Quiet && !config.JSON {
+		os.Stderr.WriteString("\n")
+	}
+	Note(format, args...)
 }
 
 // end kills the container and remembers why. The host's side then goes on to
