@@ -38,8 +38,8 @@ var escapes = map[string]func(args []string) error{
 
 func main() {
 	if len(os.Args) < 2 || escapes[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: escape NAME [ARG…]")
-		os.Exit(2)
+		fmt.Fprintln(os.Stderr, "This is no container, but what tries to get out of one. Usage: escape NAME [ARG…]")
+		os.Exit(125)
 	}
 	if err := escapes[os.Args[1]](os.Args[2:]); err != nil {
 		var errno unix.Errno
