@@ -258,9 +258,21 @@ func find(name string) (*container, error) {
 	return nil, fmt.Errorf("%q is the beginning of %d ids: give more of it", name, len(matches))
 }
 
-// alive reports whether the container's first process is there.
+// alive reports whether the container is there: somebody looks after it, and it
+// has not ended.
 func (c *container) alive() bool {
-	return c.state.Status == running && unix.Kill(c.state.PID, 0) != unix.ESRCH && c.dir.Kept()
+	return c.state.Status != stopped && c.dir.Kept() && (c.state.PID == 0 || unix.Kill(c.state.PID, 0) != unix.ESRCH)
+}
+
+// kill sends a signal to the container's first process, once there is one.
+func (c *container) kill(sig unix.Signal) error {
+	if c.state.PID == 0 {
+		return fmt.Errorf("container %s is only being created: try again", c.state.Name)
+	}
+	if err := unix.Kill(c.state.PID, sig); err != nil && err != unix.ESRCH {
+		return fmt.Errorf("kill(%d, %s): %w", c.state.PID, unix.SignalName(sig), err)
+	}
+	return nil
 }
 
 // sweep removes what killed keepers left: their containers died with them.

@@ -58,9 +58,13 @@ func execCommand() command {
 // execute1 runs one more command in c: a new process joins the container's
 // namespaces, and gives up what the first one gave up.
 func execute1(c *container, o *execOptions, args []string) int {
-	if !c.alive() {
-		check(fmt.Errorf("container %s is not running: see  final ps -a", c.state.Name))
+	running := func() error {
+		if c.state.Status == running && c.alive() {
+			return nil
+		}
+		return fmt.Errorf("container %s is not running: see  final ps -a", c.state.Name)
 	}
+	check(running())
 	spec, err := o.spec(c, args)
 	check(err)
 	x := &container{spec: spec, state: State{PID: c.state.PID}, dir: c.dir}
@@ -70,11 +74,15 @@ func execute1(c *container, o *execOptions, args []string) int {
 
 	narrate.Chapter("namespaces")
 	x.pipes.spec, x.pipes.specEnd = pipe()
-	pid := narrate.Started(enter.Start(enter.Command{
+	pid, err := enter.Start(enter.Command{
 		PID: c.state.PID, Namespaces: spec.Linux.Namespaces, Chroot: spec.without("mnt") || spec.without("pivot"),
 		Program: exe, Args: []string{"final", "join"}, Env: os.Environ(),
 		Files: append(narrate.Files(), uintptr(x.pipes.specEnd), uintptr(x.console.containerEnd)),
-	}))
+	})
+	if err != nil {
+		check(running()) // it has ended while we were at its door
+	}
+	narrate.Started(pid, err)
 	unix.Close(exe)
 	unix.Close(x.pipes.specEnd)
 	unix.Close(x.console.containerEnd)

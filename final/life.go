@@ -104,7 +104,7 @@ func stopCommand() command {
 			// All are told first, so that they end side by side.
 			for _, name := range args {
 				if c, err := find(name); err == nil && c.alive() {
-					unix.Kill(c.state.PID, unix.SIGTERM)
+					c.kill(unix.SIGTERM)
 				}
 			}
 			return each(args, func(c *container) error { return c.stopped(deadline) })
@@ -118,6 +118,9 @@ func (c *container) stopped(deadline time.Time) error {
 	if !c.alive() {
 		c.awaitKeeper()
 		return nil
+	}
+	if c.state.PID == 0 {
+		return c.kill(unix.SIGTERM) // which says why not
 	}
 	process, err := unix.PidfdOpen(c.state.PID, 0)
 	if err == unix.ESRCH {
@@ -176,8 +179,8 @@ func killCommand() command {
 				if !c.alive() {
 					return fmt.Errorf("container %s is not running", c.state.Name)
 				}
-				if err := unix.Kill(c.state.PID, sig); err != nil {
-					return fmt.Errorf("kill(%d, %s): %w", c.state.PID, unix.SignalName(sig), err)
+				if err := c.kill(sig); err != nil {
+					return err
 				}
 				if sig == unix.SIGKILL {
 					c.awaitKeeper()
@@ -213,7 +216,9 @@ func rmCommand() command {
 					if !force {
 						return fmt.Errorf("container %s is running: stop it first, or use  final rm -f %s", c.state.Name, c.state.Name)
 					}
-					unix.Kill(c.state.PID, unix.SIGKILL)
+					if err := c.kill(unix.SIGKILL); err != nil {
+						return err
+					}
 				}
 				c.awaitKeeper() // also of one that has only just ended
 				sweep()
