@@ -27,15 +27,37 @@ const (
 	none  = "none"
 )
 
-// Board draws what isolates process pid: each namespace, the root, /proc, the
-// limits, the capabilities and the seccomp filter, and whether it is its own
-// or the host's. All of it is read from the kernel, by comparing what /proc
-// says of pid with what it says of this process.
-func Board(pid int) {
-	if config.Quiet || config.JSON {
-		return
+// view is what the kernel says of one process.
+type view struct {
+	namespaces map[string]string
+	root       string // identity of its root directory, "" for a process that is gone
+	proc       string // identity of its /proc, "" where none is mounted
+	cgroup     string // /proc/PID/cgroup
+	status     string // /proc/PID/status
+}
+
+var kinds = []string{"uts", "pid", "mnt", "ipc", "net", "cgroup", "user"}
+
+// look asks the kernel. It takes some time, so the host's side looks at itself
+// while the container's side is busy.
+func look(pid string) view {
+	v := view{namespaces: map[string]string{}, root: identity("/proc/" + pid + "/root/."),
+		cgroup: Read("/proc/" + pid + "/cgroup"), status: Read("/proc/" + pid + "/status")}
+	for _, kind := range kinds {
+		v.namespaces[kind] = namespace(pid, kind)
 	}
-	places := board(fmt.Sprint(pid))
+	path := "/proc/" + pid + "/root/proc"
+	var fs unix.Statfs_t
+	if unix.Statfs(path, &fs) == nil && fs.Type == unix.PROC_SUPER_MAGIC {
+		v.proc = identity(path)
+	}
+	return v
+}
+
+// drawBoard draws what isolates a process: each namespace, the root, /proc, the
+// limits, the capabilities and the seccomp filter, and whether it is its own
+// or the host's, by comparing what the kernel says of it and of us.
+func drawBoard(places []place) {
 	column := textWidth()
 	if column >= 2*minPlace {
 		column /= 2
@@ -76,18 +98,26 @@ func (p place) cell(columns int) string {
 	return style.Sprint(text) + strings.Repeat(" ", columns-utf8.RuneCountInString(text))
 }
 
-func board(pid string) []place {
+// board compares two views: ours and another process's.
+func board(ours, theirs view) []place {
 	var places []place
-	for _, name := range []string{"uts", "pid", "mnt", "ipc", "net", "cgroup", "user"} {
-		p := place{name: name, state: none}
-		if theirs := namespace(pid, name); theirs != "" {
-			p.state = compare(namespace("self", name) == theirs)
-			_, inode, _ := strings.Cut(theirs, ":")
-			p.fact = inode
+	for _, kind := range kinds {
+		p := place{name: kind, state: none}
+		if ns := theirs.namespaces[kind]; ns != "" {
+			p.state = compare(ours.namespaces[kind] == ns)
+			_, p.fact, _ = strings.Cut(ns, ":")
 		}
 		places = append(places, p)
 	}
-	return append(places, rootPlace(pid), procPlace(pid), limitsPlace(pid), capabilitiesPlace(pid), seccompPlace(pid))
+	root := place{name: "root", state: none}
+	if theirs.root != "" {
+		root.state, root.fact = compare(ours.root == theirs.root), theirs.root
+	}
+	proc := place{name: "/proc", state: none, fact: "not mounted"}
+	if theirs.proc != "" {
+		proc.state, proc.fact = compare(ours.proc == theirs.proc), theirs.proc
+	}
+	return append(places, root, proc, limitsPlace(ours, theirs), capabilitiesPlace(ours, theirs), seccompPlace(ours, theirs))
 }
 
 func compare(same bool) string {
@@ -95,24 +125,6 @@ func compare(same bool) string {
 		return hosts
 	}
 	return own
-}
-
-func rootPlace(pid string) place {
-	ours, theirs := identity("/proc/self/root/."), identity("/proc/"+pid+"/root/.")
-	if theirs == "" {
-		return place{name: "root", state: none, fact: ""}
-	}
-	return place{name: "root", state: compare(ours == theirs), fact: theirs}
-}
-
-// procPlace looks which /proc the process sees: its own, the host's, or none.
-func procPlace(pid string) place {
-	path := "/proc/" + pid + "/root/proc"
-	var fs unix.Statfs_t
-	if unix.Statfs(path, &fs) != nil || fs.Type != unix.PROC_SUPER_MAGIC {
-		return place{name: "/proc", state: none, fact: "not mounted"}
-	}
-	return place{name: "/proc", state: compare(identity("/proc") == identity(path)), fact: identity(path)}
 }
 
 // identity tells files apart: device and inode number. It is "" for one that is
@@ -126,16 +138,14 @@ func identity(path string) string {
 }
 
 // limitsPlace compares the cgroups of the two sides, and reads the limits.
-func limitsPlace(pid string) place {
-	ours, _ := os.ReadFile("/proc/self/cgroup")
-	theirs, err := os.ReadFile("/proc/" + pid + "/cgroup")
-	if err != nil {
+func limitsPlace(ours, theirs view) place {
+	if theirs.cgroup == "" {
 		return place{name: "limits", state: none, fact: "no cgroups here"}
 	}
 	p := place{name: "limits", state: hosts, fact: "no group"}
 	var limits []string
-	for _, line := range strings.Split(strings.TrimSpace(string(theirs)), "\n") {
-		if strings.Contains("\n"+string(ours), "\n"+line+"\n") {
+	for _, line := range strings.Split(theirs.cgroup, "\n") {
+		if strings.Contains("\n"+ours.cgroup+"\n", "\n"+line+"\n") {
 			continue
 		}
 		p.state = own
@@ -185,9 +195,9 @@ func cgroupLimits(controllers, path string) []string {
 	return limits
 }
 
-func capabilitiesPlace(pid string) place {
-	ours, err1 := capabilities("self")
-	theirs, err2 := capabilities(pid)
+func capabilitiesPlace(ourView, theirView view) place {
+	ours, err1 := capabilities(ourView.status)
+	theirs, err2 := capabilities(theirView.status)
 	if err1 != nil || err2 != nil {
 		return place{name: "caps", state: none, fact: ""}
 	}
@@ -199,9 +209,10 @@ func capabilitiesPlace(pid string) place {
 // what it can ever regain. See capabilities(7).
 type capabilitySets struct{ effective, permitted, bounding uint64 }
 
-func capabilities(pid string) (sets capabilitySets, err error) {
+// capabilities reads them from /proc/PID/status.
+func capabilities(status string) (sets capabilitySets, err error) {
 	for field, set := range map[string]*uint64{"CapEff": &sets.effective, "CapPrm": &sets.permitted, "CapBnd": &sets.bounding} {
-		if *set, err = strconv.ParseUint(StatusField(pid, field), 16, 64); err != nil {
+		if *set, err = strconv.ParseUint(statusField(status, field), 16, 64); err != nil {
 			return sets, err
 		}
 	}
@@ -209,13 +220,12 @@ func capabilities(pid string) (sets capabilitySets, err error) {
 }
 
 // seccompPlace reads the seccomp mode, see proc_pid_status(5).
-func seccompPlace(pid string) place {
-	ours, theirs := StatusField("self", "Seccomp_filters"), StatusField(pid, "Seccomp_filters")
-	mode := map[string]string{"0": "off", "1": "strict", "2": "filter"}[StatusField(pid, "Seccomp")]
+func seccompPlace(ours, theirs view) place {
+	mode := map[string]string{"0": "off", "1": "strict", "2": "filter"}[statusField(theirs.status, "Seccomp")]
 	switch {
 	case mode == "" || mode == "off":
 		return place{name: "seccomp", state: none, fact: mode}
-	case ours == theirs:
+	case statusField(ours.status, "Seccomp_filters") == statusField(theirs.status, "Seccomp_filters"):
 		return place{name: "seccomp", state: hosts, fact: mode}
 	}
 	return place{name: "seccomp", state: own, fact: mode}

@@ -25,7 +25,7 @@ func find(t *testing.T, places []place, name string) place {
 
 // A process compared with itself has nothing of its own.
 func TestBoardOfMyself(t *testing.T) {
-	places := board("self")
+	places := board(look("self"), look("self"))
 	if len(places) != 12 {
 		t.Errorf("the board has %d places, expected 12: %v", len(places), places)
 	}
@@ -49,7 +49,7 @@ func TestBoardOfAnother(t *testing.T) {
 	defer sleep.Wait()
 	defer sleep.Process.Kill()
 	var ownOnes []string
-	for _, p := range board(strconv.Itoa(sleep.Process.Pid)) {
+	for _, p := range board(look("self"), look(strconv.Itoa(sleep.Process.Pid))) {
 		if p.state == own {
 			ownOnes = append(ownOnes, p.name)
 		}
@@ -61,7 +61,7 @@ func TestBoardOfAnother(t *testing.T) {
 
 // A process that is gone has no place of its own.
 func TestBoardOfNobody(t *testing.T) {
-	for _, p := range board("4194305") { // above the largest pid that Linux gives
+	for _, p := range board(look("self"), look("4194305")) { // above the largest pid that Linux gives
 		if p.state == own && p.name != "root" {
 			t.Errorf("%s of a process that is not there is shown as own", p.name)
 		}

@@ -34,8 +34,11 @@ func namespace(pid, name string) string {
 // StatusField reads one field of /proc/PID/status, see proc_pid_status(5). It is
 // "" when there is none.
 func StatusField(pid, field string) string {
-	status, _ := os.ReadFile("/proc/" + pid + "/status")
-	_, rest, found := strings.Cut("\n"+string(status), "\n"+field+":")
+	return statusField(Read("/proc/"+pid+"/status"), field)
+}
+
+func statusField(status, field string) string {
+	_, rest, found := strings.Cut("\n"+status, "\n"+field+":")
 	if !found {
 		return ""
 	}

@@ -71,7 +71,7 @@ func HintFor(err error) string {
 
 // mayAdminister reports whether this process has CAP_SYS_ADMIN.
 func mayAdminister() bool {
-	caps, err := capabilities("self")
+	caps, err := capabilities(Read("/proc/self/status"))
 	return err != nil || caps.effective&(1<<unix.CAP_SYS_ADMIN) != 0
 }
 

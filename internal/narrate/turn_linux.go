@@ -58,6 +58,11 @@ var execve *record
 func Begin(pid int) {
 	unix.Close(turns.container)
 	send(turns.host, config.hello(terminal.foreground)...)
+	var ours view
+	silent := config.Quiet || config.JSON
+	if !silent {
+		ours = look("self")
+	}
 	ready, ok := receive(turns.host)
 	if !ok {
 		return // it failed and has said why: the wait will return at once
@@ -70,7 +75,9 @@ func Begin(pid int) {
 		execve = &r
 	}
 	lastSpeaker = Container
-	Board(pid)
+	if !silent {
+		drawBoard(board(ours, look(strconv.Itoa(pid))))
+	}
 }
 
 // Wait narrates the call that waits for the command to end. Between saying so
