@@ -2,17 +2,33 @@ package narrate
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
 // Read returns the text of a small file of /proc, /sys or the cgroup tree,
-// without white space around it; "" for one that cannot be read.
+// without white space around it; "" for one that cannot be read. Such a file is
+// never waited for, so it can do without the runtime's poller, which os.ReadFile
+// asks first.
 func Read(file string) string {
-	text, _ := os.ReadFile(file)
-	return strings.TrimSpace(string(text))
+	fd, err := unix.Open(file, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return ""
+	}
+	defer unix.Close(fd)
+	var text []byte
+	part := make([]byte, 4096)
+	for {
+		n, err := unix.Read(fd, part)
+		if err == unix.EINTR {
+			continue
+		}
+		if n <= 0 {
+			return strings.TrimSpace(string(text))
+		}
+		text = append(text, part[:n]...)
+	}
 }
 
 // Write narrates the write of value into such a file. An error ends the
