@@ -399,3 +399,13 @@ func (s *shell) wait(typed string) (output string) {
 	s.read = len(s.term.Screen())
 	return output
 }
+
+// option returns the value of NAME=VALUE behind the fence, "" for none.
+func (b *block) option(name string) string {
+	for _, word := range b.info {
+		if value, ok := strings.CutPrefix(word, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}

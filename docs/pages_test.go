@@ -75,16 +75,6 @@ func (b *block) kind() string {
 	return b.info[0]
 }
 
-// option returns the value of NAME=VALUE behind the fence, "" for none.
-func (b *block) option(name string) string {
-	for _, word := range b.info {
-		if value, ok := strings.CutPrefix(word, name+"="); ok {
-			return value
-		}
-	}
-	return ""
-}
-
 // prose is the page's text without what the programs print.
 func (p *page) prose() string {
 	var text []string
