@@ -16,7 +16,7 @@ FROM ${BASE}
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         $(command -v go >/dev/null || echo golang-go) ca-certificates \
-        busybox-static strace procps iproute2 nftables less vim-tiny tmux sudo \
+        busybox-static strace procps iproute2 nftables iptables uidmap less vim-tiny tmux sudo \
  && rm -rf /var/lib/apt/lists/*
 
 # A repository mounted from the laptop is another user's, and git would refuse
