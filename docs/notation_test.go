@@ -19,7 +19,7 @@ const anything = "…"
 
 // variable is what changes from run to run: a device and inode as the board
 // shows them, a container's id, and numbers.
-var variable = regexp.MustCompile(`\b\d+:\d+/\d+\b|\b[0-9a-f]{12}\b|\b[1-9]\d{3,}\b`)
+var variable = regexp.MustCompile(`\b\d+:\d+/\d+(?:…|\b)|\b[0-9a-f]{12}\b|\b[1-9]\d{3,}\b`)
 
 // scope remembers what the numbers of the book are in this run.
 type scope struct {
@@ -98,7 +98,7 @@ func (s *scope) pattern(text string) (pattern *regexp.Regexp, numbers []string) 
 func shape(number string) string {
 	switch {
 	case strings.Contains(number, ":"):
-		return `(\d+:\d+/\d+)`
+		return `(\d+:\d+/\d+…?)`
 	case strings.Trim(number, "0123456789") != "":
 		return `([0-9a-f]{12})`
 	}

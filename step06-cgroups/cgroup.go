@@ -74,12 +74,12 @@ func (t tree) limit(pid int) {
 	narrate.Write("The new process goes in. What it starts will be born in there.", t.group+"/cgroup.procs", fmt.Sprint(pid))
 }
 
-// handDown lets the groups of a v2 tree have its controllers. Where its root is not
-// the kernel's own, as in Docker, that must have no process of its own: cgroups(7).
+// handDown: a v2 group gives its controllers only when it holds no process itself, cgroups(7).
 func (t tree) handDown() {
 	file := t.dir + "/cgroup.subtree_control"
 	if errors.Is(narrate.TryWrite("In v2 a group gets controllers from its parent.", file, t.controllers), unix.EBUSY) {
-		mkdir("Busy: there are processes in it. They move into a leaf.", t.leaf)
+		narrate.Try("Busy: there are processes in it. They move into a leaf, which another run may have made.",
+			fmt.Sprintf("mkdirat(AT_FDCWD, %q, 0755)", t.leaf), func() error { return unix.Mkdir(t.leaf, 0o755) })
 		move(t.dir, t.leaf)
 		narrate.Write("Once more.", file, t.controllers)
 	}
