@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -50,14 +49,14 @@ func execCommand() command {
 				narrate.FailUsage("\"exec\" needs a container and a command")
 			}
 			sweep()
-			return execute1(existing(args[0]), &o, args[1:])
+			return runInside(existing(args[0]), &o, args[1:])
 		},
 	}
 }
 
-// execute1 runs one more command in c: a new process joins the container's
+// runInside runs one more command in c: a new process joins the container's
 // namespaces, and gives up what the first one gave up.
-func execute1(c *container, o *execOptions, args []string) int {
+func runInside(c *container, o *execOptions, args []string) int {
 	running := func() error {
 		if c.state.Status == running && c.alive() {
 			return nil
@@ -92,17 +91,7 @@ func execute1(c *container, o *execOptions, args []string) int {
 	x.describe()
 	narrate.Begin(pid)
 
-	var info unix.Siginfo
-	narrate.Wait("All is set up. Now wait until the command ends, and learn how it ended.",
-		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
-		func() error {
-			if err := x.startConsole(); err != nil {
-				return err
-			}
-			return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED, nil)
-		})
-	x.finishConsole()
-	return narrate.Status(&info)
+	return x.await(pid, func() {})
 }
 
 // spec is the container's description with another process in it.
@@ -135,7 +124,6 @@ func (o *execOptions) spec(c *container, args []string) (Spec, error) {
 		p.User = user
 		p.Env = arguments(setVariable(words(p.Env), "HOME="+home))
 	}
-	spec.Linux.Namespaces = slices.Clone(spec.Linux.Namespaces)
 	return spec, nil
 }
 

@@ -68,12 +68,13 @@ func (c *container) goQuiet() {
 // forgetProgram unmaps the pages of this program that were needed to start the
 // container. What is needed again comes back from the file.
 func forgetProgram() {
+	program, _ := os.Readlink("/proc/self/exe")
 	maps, _ := os.ReadFile("/proc/self/maps")
 	for _, line := range strings.Split(string(maps), "\n") {
 		var from, to uintptr
 		var access string
 		n, _ := fmt.Sscanf(line, "%x-%x %s", &from, &to, &access)
-		if n == 3 && strings.HasSuffix(line, "/final") && (access == "r-xp" || access == "r--p") {
+		if n == 3 && strings.HasSuffix(line, " "+program) && (access == "r-xp" || access == "r--p") {
 			unix.RawSyscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED)
 		}
 	}

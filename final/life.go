@@ -23,7 +23,7 @@ func lifeCommands() []command {
 		inspectCommand(), statsCommand(), doctorCommand(), sweepCommand(), completionCommand()}
 }
 
-// the container named by the argument, or the end of the program.
+// existing finds the container of that name, or ends the program.
 func existing(name string) *container {
 	c, err := find(name)
 	check(err)

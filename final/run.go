@@ -174,21 +174,12 @@ func (c *container) describe() {
 
 // wait waits for the container's end, and says how it came.
 func (c *container) wait() int {
-	var info unix.Siginfo
-	narrate.Wait("All is set up. Now wait until the command ends, and learn how it ended.",
-		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", c.state.PID),
-		func() error {
-			c.become(running)
-			if err := c.startConsole(); err != nil {
-				return err
-			}
-			if c.state.Detached {
-				c.goQuiet()
-			}
-			return unix.Waitid(unix.P_PID, c.state.PID, &info, unix.WEXITED, nil)
-		})
-	c.finishConsole()
-	c.state.ExitStatus = narrate.Status(&info)
+	c.state.ExitStatus = c.await(c.state.PID, func() {
+		c.become(running)
+		if c.state.Detached {
+			c.goQuiet()
+		}
+	})
 	if c.group != nil {
 		if usage := c.group.Usage(); usage.OOMKills > 0 {
 			c.state.OOMKilled = true
@@ -198,6 +189,23 @@ func (c *container) wait() int {
 	c.state.Finished = time.Now()
 	c.become(stopped)
 	return c.state.ExitStatus
+}
+
+// await waits for the end of a process that is about to become its command, and
+// returns its exit status. begun is called when the command runs.
+func (c *container) await(pid int, begun func()) int {
+	var info unix.Siginfo
+	narrate.Wait("All is set up. Now wait until the command ends, and learn how it ended.",
+		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
+		func() error {
+			if err := c.startConsole(); err != nil {
+				return err
+			}
+			begun()
+			return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED, nil)
+		})
+	c.finishConsole()
+	return narrate.Status(&info)
 }
 
 // become writes down the container's new status.

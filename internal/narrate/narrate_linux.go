@@ -43,7 +43,8 @@ var (
 	width  = defaultWidth
 )
 
-// Speak sets who speaks and how. It is called once, before anything is narrated.
+// Speak sets who speaks and how. A program that narrates nothing before it has
+// read its flags can say errors until then: it calls Speak again afterwards.
 func Speak(c Config) {
 	config = c
 	if config.Quiet {
@@ -58,9 +59,6 @@ func Speak(c Config) {
 		openPause()
 	}
 }
-
-// Speaking returns the configuration that Speak was given.
-func Speaking() Config { return config }
 
 // record is a narrated call as -json prints it.
 type record struct {

@@ -352,21 +352,3 @@ func removeFolder(dir string) error {
 		time.Sleep(time.Millisecond)
 	}
 }
-
-// Version names what this machine has: v1, v2, hybrid or none.
-func Version() string {
-	var v1, v2 bool
-	for _, t := range mounted() {
-		v1 = v1 || !t.V2
-		v2 = v2 || t.V2
-	}
-	switch {
-	case v1 && v2:
-		return "hybrid"
-	case v1:
-		return "v1"
-	case v2:
-		return "v2"
-	}
-	return "none"
-}

@@ -200,19 +200,6 @@ func (p *Pool) Release(id string) error {
 	return p.write(next)
 }
 
-// Release opens the pool in dir, takes back the address of the container id,
-// and closes it. A pool that does not exist has none to take back.
-func Release(dir, id string) error {
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	p, err := Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(p.Release(id), p.Close())
-}
-
 // Forget removes the pool from the disk, once its network is gone. An address
 // in use is an error. The pool is still to be closed.
 func (p *Pool) Forget() error {

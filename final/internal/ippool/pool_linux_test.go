@@ -129,10 +129,10 @@ func TestAnAddressRestsBeforeItIsGivenAgain(t *testing.T) {
 	if address, err := p.Lease("g"); err == nil || !strings.Contains(err.Error(), "all addresses of 192.0.2.0/29") {
 		t.Errorf("a sixth of five: %v, %v", address, err)
 	}
-	p.Close()
-	if err := errors.Join(Release(dir, "d"), Release(dir, "never was")); err != nil {
+	if err := errors.Join(p.Release("d"), p.Release("never was")); err != nil {
 		t.Error(err)
 	}
+	p.Close()
 	if got := lease(t, open(t, dir), "g"); got != "192.0.2.5" {
 		t.Errorf("g got %s", got)
 	}
@@ -218,9 +218,6 @@ func TestForget(t *testing.T) {
 	next.Close()
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("the folder is still there: %v", err)
-	}
-	if err := Release(dir, "a"); err != nil {
-		t.Errorf("release from no pool: %v", err)
 	}
 }
 

@@ -130,9 +130,6 @@ func lockAll(name string) (unlock func(), err error) {
 	return func() { unix.Close(fd) }, nil
 }
 
-// LockFD is the file descriptor of the lock, for a process that shall hold it too.
-func (d *Dir) LockFD() int { return d.lock }
-
 // Kept reports whether a living process looks after the container.
 func (d *Dir) Kept() bool {
 	fd, err := unix.Open(d.Path+"/lock", unix.O_RDWR|unix.O_CLOEXEC, 0)

@@ -297,7 +297,7 @@ func TestInheritedLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	heir := exec.Command("/proc/self/exe", "keep", NewID())
-	lock, err := unix.Dup(d.LockFD())
+	lock, err := unix.Dup(d.lock)
 	if err != nil {
 		t.Fatal(err)
 	}
