@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -88,19 +89,27 @@ func (c *container) connect() error {
 	}
 	defer host.Close()
 
-	if err := makeBridge(host, pool); err != nil {
+	addresses, err := host.Addresses()
+	if err != nil {
+		return err
+	}
+	network, err := chooseNetwork(host, pool, addresses)
+	if err != nil {
 		return err
 	}
 	address, err := pool.Lease(c.state.ID)
 	if err != nil {
 		return err
 	}
-	n.Address = netip.PrefixFrom(address, pool.Network().Bits()).String()
-	n.Gateway = ippool.Gateway(pool.Network()).String()
+	n.Address = netip.PrefixFrom(address, network.Bits()).String()
+	n.Gateway = ippool.Gateway(network).String()
 	if err := c.dir.Save("config", c.spec); err != nil {
 		return err
 	}
-	if err := firewall.Masquerade(networkDir(), pool.Network(), bridge); err != nil {
+	if err := makeBridge(host, network, addresses); err != nil {
+		return err
+	}
+	if err := firewall.Masquerade(networkDir(), network, bridge); err != nil {
 		narrate.Note("No way out of the machine: %v", err)
 	}
 	if err := host.NewVeth(netlink.Veth{
@@ -120,33 +129,31 @@ func (c *container) connect() error {
 // veth is the name of the host's end of the container's cable, 15 bytes at most.
 func (c *container) veth() string { return "gns" + c.state.ID }
 
-// makeBridge makes the bridge for the first container, with an address range
-// that nobody on this machine uses.
-func makeBridge(host *netlink.Conn, pool *ippool.Pool) error {
-	if _, err := host.Index(bridge); err == nil && len(pool.Leases()) > 0 {
-		return nil // made, with its address, for a container that is still there
-	}
-	addresses, err := host.Addresses()
-	if err != nil {
-		return err
+// chooseNetwork returns the containers' address range: the one in use, or one
+// that nobody on this machine uses. addresses are the machine's.
+func chooseNetwork(host *netlink.Conn, pool *ippool.Pool, addresses []netip.Prefix) (netip.Prefix, error) {
+	if network := pool.Network(); network.IsValid() {
+		return network, nil
 	}
 	routes, err := host.Routes()
 	if err != nil {
-		return err
+		return netip.Prefix{}, err
 	}
-	network, err := pool.Choose(ippool.Candidates(), append(addresses, routes...))
-	if err != nil {
-		return err
-	}
-	gateway := ippool.Gateway(network)
-	if err := host.NewBridge(bridge, netlink.Hardware(gateway)); err != nil && !errors.Is(err, unix.EEXIST) {
-		return err
-	}
-	err = host.AddAddress(bridge, netip.PrefixFrom(gateway, network.Bits()))
-	if errors.Is(err, unix.EEXIST) {
+	return pool.Choose(ippool.Candidates(), append(addresses, routes...))
+}
+
+// makeBridge makes what is missing of the bridge and its address, whatever
+// became of those who made it for the containers that are there.
+func makeBridge(host *netlink.Conn, network netip.Prefix, addresses []netip.Prefix) error {
+	gateway := netip.PrefixFrom(ippool.Gateway(network), network.Bits())
+	if slices.Contains(addresses, gateway) {
 		return nil
 	}
-	return err
+	err := host.NewBridge(bridge, netlink.Hardware(gateway.Addr()))
+	if err != nil && !errors.Is(err, unix.EEXIST) {
+		return err
+	}
+	return host.AddAddress(bridge, gateway)
 }
 
 // disconnect takes back what connect made. The last container takes the bridge

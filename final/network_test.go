@@ -168,6 +168,41 @@ func TestNetworks(t *testing.T) {
 	lesson.Type(t, "-quiet", "run", "sh", "-c", interfaces+"; echo; "+bridged).Prints("eth0 lo \n0\n1\n0\n")
 }
 
+// Whoever is killed between making the bridge and all that follows leaves it to
+// the next command to sweep.
+func TestKilledWithBridge(t *testing.T) {
+	asRoot(t)
+	run := exec.Command(lessontest.Program(), "-pause", "run", "true")
+	terminal := lessontest.NewTerminal(t, 80, run)
+	bridged := func() bool { _, err := net.InterfaceByName(bridge); return err == nil }
+	prompts := 0
+	if !lessontest.Eventually(lessontest.Patience, func() bool {
+		if n := strings.Count(terminal.Screen(), "press Enter"); n > prompts && !bridged() {
+			prompts = n
+			terminal.Type("\n")
+		}
+		return bridged()
+	}) {
+		t.Fatalf("there is no bridge after:\n%s", terminal.Screen())
+	}
+	run.Process.Kill()
+	terminal.Wait()
+	lesson.Type(t, "sweep").Exits(0)
+	if bridged() {
+		t.Errorf("%s is still there after the sweep", bridge)
+	}
+}
+
+// A bridge that has lost its address gets it again with the next container.
+func TestBridgeWithoutAddress(t *testing.T) {
+	asRoot(t)
+	inContainer(t, "ping", "ip", "sed")
+	ip := lessontest.NeedTool(t, "ip")
+	detached(t, lesson, "sleep", "1000")
+	lessontest.RunCommand(t, "", exec.Command(ip, "address", "flush", "dev", bridge)).Exits(0)
+	lesson.Type(t, "-quiet", "run", "sh", "-c", "ping -c 1 -w 5 $(ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p')").Exits(0)
+}
+
 // A range that the host uses already is left to it.
 func TestRangeInUse(t *testing.T) {
 	asRoot(t)
