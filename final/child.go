@@ -75,6 +75,9 @@ func mountRoot(spec Spec) {
 		check(mounts.Attach(tree, lower))
 	}
 	err := mounts.Overlay(lower, spec.Root.Layers, root, !spec.Root.Keep)
+	if err != nil && spec.Root.Keep {
+		check(fmt.Errorf("-keep: %w: an overlay's upper layer must be on a disk or in memory, not on another overlay; set XDG_CACHE_HOME to such a folder, or leave -keep out", err))
+	}
 	if err != nil {
 		narrate.Note("No overlay here (%v). See  grep overlay /proc/filesystems .", err)
 		check(mounts.Bind(lower, root))

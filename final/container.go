@@ -199,13 +199,24 @@ func (c *container) destroy() {
 		c.group.Remove()
 	}
 	if c.spec.Root.Keep {
-		narrate.Note("What the container wrote is kept in %s/upper .", c.spec.Root.Layers)
+		c.keep()
 	}
 	if !c.state.AutoRemove && c.state.Status == stopped {
 		c.dir.Release()
 		return
 	}
 	c.dir.Remove()
+}
+
+// keep says where what the container wrote is kept, if it wrote anything.
+func (c *container) keep() {
+	upper := c.spec.Root.Layers + "/upper"
+	if entries, _ := os.ReadDir(upper); len(entries) > 0 {
+		narrate.Note("What the container wrote is kept in %s .", upper)
+		return
+	}
+	narrate.Note("The container wrote nothing: there is nothing to keep.")
+	os.RemoveAll(c.spec.Root.Layers)
 }
 
 // load reads a container from its folder.

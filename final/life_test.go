@@ -324,3 +324,22 @@ func TestKeep(t *testing.T) {
 	}
 	result.Says(kept)
 }
+
+// -keep in a place where no overlay can be made is an error, and leaves nothing there.
+func TestKeepOnOverlay(t *testing.T) {
+	lessontest.NeedRoot(t)
+	dir := t.TempDir()
+	run := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c",
+		`mount -t tmpfs tmpfs "$0" && mkdir "$0/lower" "$0/upper" "$0/work" "$0/cache" &&
+			mount -t overlay -o "lowerdir=$0/lower,upperdir=$0/upper,workdir=$0/work" overlay "$0/cache" || exit 77
+		XDG_CACHE_HOME=$0/cache "$1" -quiet run -keep -network none -rootfs "$2" true; status=$?
+		find "$0/cache" -path '*/kept/*'; exit $status`,
+		dir, lessontest.Program(), lessontest.DefaultRoot(t))
+	output, _ := run.CombinedOutput()
+	if status := run.ProcessState.ExitCode(); status != 125 || !strings.Contains(string(output), "-keep: ") || !strings.Contains(string(output), "set XDG_CACHE_HOME") {
+		t.Errorf("exit status %d, want 125, and:\n%s", status, output)
+	}
+	if strings.Contains(string(output), "/kept/") && strings.Contains(string(output), "\n"+dir) {
+		t.Errorf("something is left in the folder for what is kept:\n%s", output)
+	}
+}

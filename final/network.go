@@ -178,8 +178,7 @@ func (c *container) disconnect() {
 	defer host.Close()
 	defer c.netns.Close()
 	if len(pool.Leases()) == 0 {
-		host.DeleteAll()
-		firewall.Remove(networkDir())
+		firewall.Remove(networkDir(), func() { host.DeleteAll() })
 		pool.Forget()
 	} else if _, err := host.Index(c.veth()); err == nil {
 		host.DeleteLink(c.veth())

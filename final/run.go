@@ -119,8 +119,10 @@ func (c *container) clone() {
 // explain adds, to the error of a clone with a user namespace, why this machine
 // may refuse that, and what to type.
 func (c *container) explain(pid int, err error) (int, error) {
-	if reason := idmap.Restricted(); err != nil && c.spec.has("user") && reason != "" {
-		err = &narrate.StatusError{Status: narrate.StatusFailed, Err: err, Hint: reason}
+	if err != nil && c.spec.has("user") {
+		if reason := idmap.Restricted(); reason != "" {
+			err = &narrate.StatusError{Status: narrate.StatusFailed, Err: err, Hint: reason}
+		}
 	}
 	return pid, err
 }
@@ -181,9 +183,9 @@ func (c *container) wait() int {
 		}
 	})
 	if c.group != nil {
-		if usage := c.group.Usage(); usage.OOMKills > 0 {
+		if kills := c.group.OOMKills(); kills > 0 {
 			c.state.OOMKilled = true
-			narrate.Evidence("oom_kill %d: the memory limit was reached, and the kernel killed a process for it", usage.OOMKills)
+			narrate.Evidence("oom_kill %d: the memory limit was reached, and the kernel killed a process for it", kills)
 		}
 	}
 	c.state.Finished = time.Now()
@@ -211,7 +213,9 @@ func (c *container) await(pid int, begun func()) int {
 // become writes down the container's new status.
 func (c *container) become(status string) {
 	c.state.Status = status
-	c.save()
+	if status != stopped || !c.state.AutoRemove {
+		c.save()
+	}
 }
 
 // pipe returns a pipe's two ends, the one for us to write to first.

@@ -9,6 +9,9 @@ import (
 // Namespaces shows, for each namespace named as in /proc/PID/ns ("uts",
 // "mnt"), the one that this process is in and the one that pid is in.
 func Namespaces(pid int, names ...string) {
+	if config.Quiet {
+		return
+	}
 	for _, name := range names {
 		if theirs := namespace(fmt.Sprint(pid), name); theirs != "" {
 			Evidence("%s → %s", namespace("self", name), theirs)
@@ -19,6 +22,9 @@ func Namespaces(pid int, names ...string) {
 // NSpid shows the pids of one process, as each PID namespace that it is in
 // counts them, from ours inward.
 func NSpid(pid int) {
+	if config.Quiet {
+		return
+	}
 	if pids := StatusField(fmt.Sprint(pid), "NSpid"); pids != "" {
 		Evidence("NSpid: %s", strings.Join(strings.Fields(pids), " "))
 	}

@@ -327,7 +327,10 @@ func (g *Group) Remove() error {
 		if err := removeFolder(g.dir(t)); err != nil {
 			failed = err
 		}
-		if others, _ := filepath.Glob(t.Dir + "/" + prefix + "*"); t.V2 && len(others) == 1 && others[0] == t.Dir+"/"+leaf {
+		if !t.V2 {
+			continue
+		}
+		if others, _ := filepath.Glob(t.Dir + "/" + prefix + "*"); len(others) == 1 && others[0] == t.Dir+"/"+leaf {
 			narrate.TryWrite("The last group is gone: the root takes its processes back.",
 				t.Dir+"/cgroup.subtree_control", "-"+strings.Join(t.Controllers, " -"))
 			move(t.Dir+"/"+leaf, t.Dir)

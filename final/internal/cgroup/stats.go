@@ -3,6 +3,7 @@
 package cgroup
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,11 +38,11 @@ func (g *Group) Usage() Usage {
 			case controller == "memory" && t.V2:
 				set(&u.Memory, read("memory.current"))
 				set(&u.MemoryLimit, read("memory.max"))
-				set(&u.OOMKills, field(read("memory.events"), "oom_kill"))
+				u.OOMKills = g.OOMKills()
 			case controller == "memory":
 				set(&u.Memory, read("memory.usage_in_bytes"))
 				set(&u.MemoryLimit, read("memory.limit_in_bytes"))
-				set(&u.OOMKills, field(read("memory.oom_control"), "oom_kill"))
+				u.OOMKills = g.OOMKills()
 			case controller == "cpu" && t.V2:
 				set(&u.CPU, field(read("cpu.stat"), "usage_usec"))
 			case controller == "cpuacct":
@@ -51,6 +52,19 @@ func (g *Group) Usage() Usage {
 		}
 	}
 	return u
+}
+
+// OOMKills is how many of the group's processes the kernel has killed because
+// the memory limit was reached.
+func (g *Group) OOMKills() int64 {
+	for _, t := range g.Trees {
+		if slices.Contains(t.Controllers, "memory") {
+			file := map[bool]string{true: "memory.events", false: "memory.oom_control"}[t.V2]
+			kills, _ := strconv.ParseInt(field(narrate.Read(g.dir(t)+"/"+file), "oom_kill"), 10, 64)
+			return kills
+		}
+	}
+	return 0
 }
 
 // field returns the value of a line "name value".

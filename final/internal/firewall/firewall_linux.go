@@ -60,7 +60,7 @@ type tool interface {
 	present(known chains) bool // the rules are there already, and have effect
 	passes(c chain) bool       // the rules have a part in what c decides
 	add(known chains, n network) error
-	remove(known chains) error
+	remove(known chains, meanwhile func()) error // calls meanwhile once
 }
 
 // Masquerade lets what comes from prefix by the bridge out into the world, with
@@ -94,7 +94,7 @@ func (r *record) change(dir string, known chains, n network) error {
 		return ErrNoTool
 	}
 	if r.tool != nil && r.tool != chosen { // iptables came into use after us
-		if err := r.tool.remove(known); err != nil {
+		if err := r.tool.remove(known, func() {}); err != nil {
 			return err
 		}
 	}
@@ -107,12 +107,17 @@ func (r *record) change(dir string, known chains, n network) error {
 
 // Remove undoes what Masquerade recorded in dir. Where nothing is recorded,
 // nothing happens.
-func Remove(dir string) error {
+//
+// It calls meanwhile, once, while the tool works: whoever removes rules waits in
+// the kernel until no packet is under them any more, some ten milliseconds in
+// which something else that waits can be done.
+func Remove(dir string, meanwhile func()) error {
 	r, err := readRecord(dir)
 	if err != nil || r.tool == nil {
+		meanwhile()
 		return err
 	}
-	if err := r.tool.remove(askKernel()); err != nil {
+	if err := r.tool.remove(askKernel(), meanwhile); err != nil {
 		return err
 	}
 	if err := r.restoreForward(askKernel()); err != nil {

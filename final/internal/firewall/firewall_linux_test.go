@@ -234,7 +234,7 @@ func checkAll(t *testing.T, wantTool string, forwardAfter string) {
 	wantAnswer(t, "world", container, "no answer")
 	sh(t, "ip -n world route del "+prefix.String())
 	for range 2 { // the second finds nothing to do
-		if err := Remove(dir); err != nil {
+		if err := Remove(dir, func() {}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -321,7 +321,7 @@ func TestOneRunOfNFTForManyStarts(t *testing.T) {
 	masquerade(4)
 	wantAnswer(t, "container", world, hostOutside)
 	sh(t, "nft flush ruleset")
-	if err := Remove(dir); err != nil || runs() != 4 {
+	if err := Remove(dir, func() {}); err != nil || runs() != 4 {
 		t.Errorf("after everything is gone: %v, %d runs of tools, want 4", err, runs())
 	}
 }
@@ -342,7 +342,7 @@ func TestAnotherTableDrops(t *testing.T) {
 	_, advice, _ := strings.Cut(err.Error(), "to let them: ")
 	sh(t, advice)
 	wantAnswer(t, "container", world, hostOutside)
-	if err := Remove(dir); err != nil {
+	if err := Remove(dir, func() {}); err != nil {
 		t.Error(err)
 	}
 	wantForward(t, "1") // whoever has such a chain forwards

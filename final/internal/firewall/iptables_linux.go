@@ -97,11 +97,11 @@ func (t iptables) add(known chains, n network) error {
 		}
 		text.WriteString("COMMIT\n")
 	}
-	return t.restore("Outward: what leaves the containers' network gets the host's address as sender, and answers find back. Inward: no new conversations.", text.String())
+	return t.restore(func() {}, "Outward: what leaves the containers' network gets the host's address as sender, and answers find back. Inward: no new conversations.", text.String())
 }
 
 // remove removes the parts that are there.
-func (t iptables) remove(known chains) error {
+func (t iptables) remove(known chains, meanwhile func()) error {
 	var text strings.Builder
 	for _, p := range parts {
 		if t.has(known, p) {
@@ -109,12 +109,13 @@ func (t iptables) remove(known chains) error {
 		}
 	}
 	if text.Len() == 0 {
+		meanwhile()
 		return nil
 	}
-	return t.restore("The last container is gone: remove our chains from the firewall.", text.String())
+	return t.restore(meanwhile, "The last container is gone: remove our chains from the firewall.", text.String())
 }
 
 // restore gives text to iptables-restore; what it does not mention stays.
-func (t iptables) restore(why, text string) error {
-	return run(t.path+"-restore", why, text, "--noflush", "--wait")
+func (t iptables) restore(meanwhile func(), why, text string) error {
+	return runWhile(meanwhile, t.path+"-restore", why, text, "--noflush", "--wait")
 }

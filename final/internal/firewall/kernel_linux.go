@@ -3,6 +3,7 @@ package firewall
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,6 +35,11 @@ func (c chains) has(table, name string) bool {
 		}
 	}
 	return false
+}
+
+// hasTable says whether there is such a table of the family ip, with anything in it.
+func (c chains) hasTable(name string) bool {
+	return slices.ContainsFunc(c.list, func(chain chain) bool { return chain.family == "ip" && chain.table == name })
 }
 
 // forwards says whether the chain decides about IPv4 packets that are passed on.

@@ -14,46 +14,72 @@ import (
 // run runs a program, gives it input, and waits for its end. What it prints is
 // told only in an error.
 func run(path, why, input string, arguments ...string) error {
-	arguments = append([]string{filepath.Base(path)}, arguments...)
-	output, status, err := start(path, why, input, arguments)
-	if err == nil && status == 0 {
-		return nil
-	}
-	if err == nil {
-		err = fmt.Errorf("exit status %d: %s", status.ExitStatus(), strings.TrimSpace(output))
-	}
-	return fmt.Errorf("firewall: %s: %w", path, err)
+	return runWhile(func() {}, path, why, input, arguments...)
 }
 
-func start(path, why, input string, arguments []string) (output string, status syscall.WaitStatus, err error) {
+// runWhile runs a program as run does, and calls meanwhile while it works.
+func runWhile(meanwhile func(), path, why, input string, arguments ...string) error {
+	arguments = append([]string{filepath.Base(path)}, arguments...)
+	p, err := start(path, why, input, arguments)
+	meanwhile()
+	if err == nil {
+		err = p.wait()
+	}
+	if err != nil {
+		return fmt.Errorf("firewall: %s: %w", path, err)
+	}
+	return nil
+}
+
+// process is a program that runs.
+type process struct {
+	pid    int
+	output *os.File // a pipe's end: what it prints
+}
+
+func start(path, why, input string, arguments []string) (*process, error) {
 	stdin, err := filled(input)
 	if err != nil {
-		return "", 0, err
+		return nil, err
 	}
 	defer stdin.Close()
 	reader, writer, err := os.Pipe()
 	if err != nil {
-		return "", 0, err
+		return nil, err
 	}
-	defer reader.Close()
+	defer writer.Close()
 
-	var pid int
+	p := &process{output: reader}
 	err = narrate.Try(why, fmt.Sprintf("execve(%s, %s, …)", narrate.Quote(path), narrate.Strings(arguments)),
 		func() (err error) {
-			pid, err = syscall.ForkExec(path, arguments, &syscall.ProcAttr{
+			p.pid, err = syscall.ForkExec(path, arguments, &syscall.ProcAttr{
 				Env:   os.Environ(),
 				Files: []uintptr{stdin.Fd(), writer.Fd(), writer.Fd()},
 			})
 			return err
 		})
-	writer.Close()
 	if err != nil {
-		return "", 0, err
+		reader.Close()
+		return nil, err
 	}
-	text, _ := io.ReadAll(reader) // up to its end
+	return p, nil
+}
+
+// wait waits for the program's end.
+func (p *process) wait() error {
+	defer p.output.Close()
+	text, _ := io.ReadAll(p.output) // up to its end
+	var status syscall.WaitStatus
 	for {
-		if _, err = syscall.Wait4(pid, &status, 0, nil); err != syscall.EINTR {
-			return string(text), status, err
+		_, err := syscall.Wait4(p.pid, &status, 0, nil)
+		switch {
+		case err == syscall.EINTR:
+		case err != nil:
+			return err
+		case status != 0:
+			return fmt.Errorf("exit status %d: %s", status.ExitStatus(), strings.TrimSpace(string(text)))
+		default:
+			return nil
 		}
 	}
 }
