@@ -39,8 +39,9 @@ type Config struct {
 }
 
 var (
-	config = Config{Side: Host}
-	width  = defaultWidth
+	config     = Config{Side: Host}
+	width      = defaultWidth
+	onTerminal bool // stderr is one
 )
 
 // Speak sets who speaks and how. A program that narrates nothing before it has
@@ -51,10 +52,11 @@ func Speak(c Config) {
 		return
 	}
 	size, err := unix.IoctlGetWinsize(2, unix.TIOCGWINSZ)
-	if err == nil && size.Col > 0 {
+	onTerminal = err == nil
+	if onTerminal && size.Col > 0 {
 		width = max(minWidth, min(maxWidth, int(size.Col)))
 	}
-	useColor(err == nil)
+	useColor(onTerminal)
 	if config.Pause {
 		openPause()
 	}
@@ -170,6 +172,7 @@ func announce(why, call string, answerFollows bool) {
 	}
 	b.call(call)
 	b.open = answerFollows && config.Compact && !config.Pause
+	b.held = answerFollows && !onTerminal
 	b.print()
 }
 

@@ -21,6 +21,7 @@ func more(style *color.Color, text string) {
 type block struct {
 	continued bool // no label: the lines belong to the block before
 	open      bool // the last line is not ended: the answer will stand behind it
+	held      bool // in a file nobody watches: write it together with the answer
 	lines     []line
 }
 
@@ -58,6 +59,8 @@ func (b *block) call(call string) {
 var (
 	openColumns int  // how much is written of a line that is not ended
 	lastSpeaker Side // who had the label: a compact narration does not repeat it
+
+	heldText string
 )
 
 func (b *block) print() {
@@ -80,7 +83,11 @@ func (b *block) print() {
 	if b.open {
 		openColumns = b.lines[len(b.lines)-1].columns
 	}
-	os.Stderr.WriteString(out.String())
+	heldText += out.String()
+	if !b.held {
+		os.Stderr.WriteString(heldText)
+		heldText = ""
+	}
 }
 
 // margin is what stands left of a block's i-th line: who speaks, and a bar in

@@ -42,6 +42,10 @@ func useColor(stderrIsTerminal bool) {
 func wrap(text string, width int) []string {
 	var lines []string
 	for _, paragraph := range strings.Split(text, "\n") {
+		if len(paragraph) <= width {
+			lines = append(lines, paragraph)
+			continue
+		}
 		indent := paragraph[:len(paragraph)-len(strings.TrimLeft(paragraph, " "))]
 		rest := []rune(paragraph)
 		for len(rest) > width {
