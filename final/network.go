@@ -109,14 +109,18 @@ func (c *container) connect() error {
 	if err := makeBridge(host, network, addresses); err != nil {
 		return err
 	}
-	if err := firewall.Masquerade(networkDir(), network, bridge); err != nil {
+	var plugged error
+	err = firewall.Masquerade(networkDir(), network, bridge, func() {
+		plugged = host.NewVeth(netlink.Veth{
+			Name: c.veth(), Bridge: bridge,
+			PeerName: "eth0", PeerHardware: netlink.Hardware(address), PID: c.state.PID,
+		})
+	})
+	if err != nil {
 		narrate.Note("No way out of the machine: %v", err)
 	}
-	if err := host.NewVeth(netlink.Veth{
-		Name: c.veth(), Bridge: bridge,
-		PeerName: "eth0", PeerHardware: netlink.Hardware(address), PID: c.state.PID,
-	}); err != nil {
-		return err
+	if plugged != nil {
+		return plugged
 	}
 	if c.forwarder != nil {
 		c.forwarder.Serve(address)

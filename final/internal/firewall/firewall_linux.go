@@ -27,6 +27,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // ErrNoTool is returned where the system has neither nft nor iptables. The
@@ -54,22 +55,26 @@ type network struct {
 	bridge string
 }
 
-// A tool knows how to make the rules, and to remove them.
+// A tool knows how to make the rules, and to remove them. While it does it calls
+// meanwhile, once.
 type tool interface {
 	name() string
 	present(known chains) bool // the rules are there already, and have effect
 	passes(c chain) bool       // the rules have a part in what c decides
-	add(known chains, n network) error
-	remove(known chains, meanwhile func()) error // calls meanwhile once
+	add(known chains, n network, meanwhile func()) error
+	remove(known chains, meanwhile func()) error
 }
 
 // Masquerade lets what comes from prefix by the bridge out into the world, with
 // the host's address. What it does is recorded in dir, for Remove. Where the
-// rules are there already, no tool is run.
+// rules are there already, no tool is run. It calls meanwhile, once, while the
+// tool works.
 //
 // Without the way out a container may still be of use: ErrNoTool and
 // *BlockedError, and any other error too, are reasons to say so, not to give up.
-func Masquerade(dir string, prefix netip.Prefix, bridge string) error {
+func Masquerade(dir string, prefix netip.Prefix, bridge string, meanwhile func()) error {
+	meanwhile = sync.OnceFunc(meanwhile)
+	defer meanwhile() // where no tool is run
 	n := network{prefix, bridge}
 	known := askKernel()
 	r, err := readRecord(dir)
@@ -77,7 +82,7 @@ func Masquerade(dir string, prefix netip.Prefix, bridge string) error {
 		return err
 	}
 	if r.tool == nil || r.network != n || !r.tool.present(known) {
-		if err := r.change(dir, known, n); err != nil {
+		if err := r.change(dir, known, n, meanwhile); err != nil {
 			return err
 		}
 	}
@@ -88,7 +93,7 @@ func Masquerade(dir string, prefix netip.Prefix, bridge string) error {
 }
 
 // change makes the rules, with the tool that is right for the host as it is now.
-func (r *record) change(dir string, known chains, n network) error {
+func (r *record) change(dir string, known chains, n network, meanwhile func()) error {
 	chosen := choose(known)
 	if chosen == nil {
 		return ErrNoTool
@@ -102,7 +107,7 @@ func (r *record) change(dir string, known chains, n network) error {
 	if err := r.write(dir); err != nil { // first, so that whoever finds it can clean up
 		return err
 	}
-	return r.tool.add(known, n)
+	return r.tool.add(known, n, meanwhile)
 }
 
 // Remove undoes what Masquerade recorded in dir. Where nothing is recorded,
@@ -112,9 +117,10 @@ func (r *record) change(dir string, known chains, n network) error {
 // the kernel until no packet is under them any more, some ten milliseconds in
 // which something else that waits can be done.
 func Remove(dir string, meanwhile func()) error {
+	meanwhile = sync.OnceFunc(meanwhile)
+	defer meanwhile() // where no tool is run
 	r, err := readRecord(dir)
 	if err != nil || r.tool == nil {
-		meanwhile()
 		return err
 	}
 	if err := r.tool.remove(askKernel(), meanwhile); err != nil {

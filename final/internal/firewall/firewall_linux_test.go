@@ -221,7 +221,7 @@ func checkAll(t *testing.T, wantTool string, forwardAfter string) {
 	dir, before := t.TempDir(), rules(t)
 	wantAnswer(t, "container", world, "no answer")
 	for range 2 { // the second finds the rules in place
-		if err := Masquerade(dir, prefix, testBridge); err != nil {
+		if err := Masquerade(dir, prefix, testBridge, func() {}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -285,9 +285,9 @@ func TestWithoutNFT(t *testing.T) {
 func TestNoTool(t *testing.T) {
 	if inOwnNetwork(t) {
 		searchPath = func() []string { return []string{t.TempDir()} }
-		dir := t.TempDir()
-		if err := Masquerade(dir, prefix, testBridge); !errors.Is(err, ErrNoTool) {
-			t.Errorf("got %v, want ErrNoTool", err)
+		dir, calls := t.TempDir(), 0
+		if err := Masquerade(dir, prefix, testBridge, func() { calls++ }); !errors.Is(err, ErrNoTool) || calls != 1 {
+			t.Errorf("got %v, want ErrNoTool; meanwhile was called %d times, want 1", err, calls)
 		}
 		wantForward(t, "0")
 		if left, _ := os.ReadDir(dir); len(left) != 0 {
@@ -303,11 +303,12 @@ func TestOneRunOfNFTForManyStarts(t *testing.T) {
 	dir, runs := t.TempDir(), countRuns(t)
 	masquerade := func(wantRuns int) {
 		t.Helper()
-		if err := Masquerade(dir, prefix, testBridge); err != nil {
+		calls := 0
+		if err := Masquerade(dir, prefix, testBridge, func() { calls++ }); err != nil {
 			t.Fatal(err)
 		}
-		if got := runs(); got != wantRuns {
-			t.Errorf("%d runs of tools, want %d", got, wantRuns)
+		if got := runs(); got != wantRuns || calls != 1 {
+			t.Errorf("%d runs of tools, want %d; meanwhile was called %d times, want 1", got, wantRuns, calls)
 		}
 	}
 	masquerade(1)
@@ -321,8 +322,9 @@ func TestOneRunOfNFTForManyStarts(t *testing.T) {
 	masquerade(4)
 	wantAnswer(t, "container", world, hostOutside)
 	sh(t, "nft flush ruleset")
-	if err := Remove(dir, func() {}); err != nil || runs() != 4 {
-		t.Errorf("after everything is gone: %v, %d runs of tools, want 4", err, runs())
+	calls := 0
+	if err := Remove(dir, func() { calls++ }); err != nil || runs() != 4 || calls != 1 {
+		t.Errorf("after everything is gone: %v, %d runs of tools, want 4; meanwhile was called %d times, want 1", err, runs(), calls)
 	}
 }
 
@@ -333,7 +335,7 @@ func TestAnotherTableDrops(t *testing.T) {
 	}
 	sh(t, "nft 'table inet mine { chain passing { type filter hook forward priority 0; policy drop; }; }'")
 	dir := t.TempDir()
-	err := Masquerade(dir, prefix, testBridge)
+	err := Masquerade(dir, prefix, testBridge, func() {})
 	var blocked *BlockedError
 	if !errors.As(err, &blocked) || blocked.Table != "mine" {
 		t.Fatalf("got %v, want a BlockedError about the table mine", err)

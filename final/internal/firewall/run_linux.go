@@ -11,14 +11,9 @@ import (
 	"gonsrun/internal/narrate"
 )
 
-// run runs a program, gives it input, and waits for its end. What it prints is
-// told only in an error.
-func run(path, why, input string, arguments ...string) error {
-	return runWhile(func() {}, path, why, input, arguments...)
-}
-
-// runWhile runs a program as run does, and calls meanwhile while it works.
-func runWhile(meanwhile func(), path, why, input string, arguments ...string) error {
+// run runs a program, gives it input, calls meanwhile, and waits for the
+// program's end. What it prints is told only in an error.
+func run(meanwhile func(), path, why, input string, arguments ...string) error {
 	arguments = append([]string{filepath.Base(path)}, arguments...)
 	p, err := start(path, why, input, arguments)
 	meanwhile()
