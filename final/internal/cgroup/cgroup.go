@@ -207,16 +207,21 @@ func (g *Group) Make(r Resources) error {
 			}
 		}
 		for _, s := range r.settings(t.V2) {
-			file := g.dir(t) + "/" + s.file
-			if !slices.Contains(t.Controllers, s.controller) || s.optional && unix.Access(file, unix.F_OK) != nil {
-				continue
-			}
-			if err := narrate.TryWrite("", file, s.value); err != nil {
+			if err := g.set(t, s); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// set sets one limit, if it is this tree's to set.
+func (g *Group) set(t Tree, s setting) error {
+	file := g.dir(t) + "/" + s.file
+	if !slices.Contains(t.Controllers, s.controller) || s.optional && unix.Access(file, unix.F_OK) != nil {
+		return nil
+	}
+	return narrate.TryWrite("", file, s.value)
 }
 
 // handDown gives the groups of a v2 tree its controllers. Where the tree's root

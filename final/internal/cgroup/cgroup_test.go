@@ -17,6 +17,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -325,6 +326,63 @@ func TestHandDown(t *testing.T) {
 	}
 }
 
+// A limit goes into the tree that has its controller. An optional one is left
+// out where the kernel has no such file; without any other there is no limit.
+func TestSet(t *testing.T) {
+	tree := fakeTree(t, "")
+	g := &Group{ID: "id", Trees: []Tree{tree}}
+	fakeFile(t, g.dir(tree)+"/memory.max")
+	for _, test := range []struct {
+		setting setting
+		want    error
+	}{
+		{setting{"memory", "memory.max", "1048576", false}, nil},
+		{setting{"memory", "memory.swap.max", "0", true}, nil},
+		{setting{"memory", "memory.high", "0", false}, unix.ENOENT},
+		{setting{"cpu", "cpu.max", "1 2", false}, nil},
+	} {
+		if err := g.set(tree, test.setting); !errors.Is(err, test.want) {
+			t.Errorf("%+v: %v, expected %v", test.setting, err, test.want)
+		}
+	}
+	if text, _ := os.ReadFile(g.dir(tree) + "/memory.max"); string(text) != "1048576" {
+		t.Errorf("memory.max is %q", text)
+	}
+}
+
+// A process that will Join the trees of v1 is put only into that of v2.
+func TestAddV2Only(t *testing.T) {
+	v1, v2 := fakeTree(t, ""), fakeTree(t, "")
+	v1.V2 = false
+	g := &Group{ID: "id", Trees: []Tree{v1, v2}}
+	for _, tree := range g.Trees {
+		fakeFile(t, g.dir(tree)+"/cgroup.procs")
+	}
+	for _, step := range []struct {
+		v2Only bool
+		v1, v2 string
+	}{{true, "", "42"}, {false, "42", "42"}} {
+		if err := g.Add(42, step.v2Only); err != nil {
+			t.Error(err)
+		}
+		inV1, inV2 := narrate.Read(g.dir(v1)+"/cgroup.procs"), narrate.Read(g.dir(v2)+"/cgroup.procs")
+		if inV1 != step.v1 || inV2 != step.v2 {
+			t.Errorf("v2Only %v: v1 has %q and v2 %q, expected %q and %q", step.v2Only, inV1, inV2, step.v1, step.v2)
+		}
+	}
+}
+
+// fakeFile makes an empty file, and the folder that it is in.
+func fakeFile(t *testing.T, path string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // The leaf goes with the last group, and not before.
 func TestRemoveLeaf(t *testing.T) {
 	tree := fakeTree(t, "")
@@ -411,6 +469,30 @@ func TestRemoveFolder(t *testing.T) {
 	}
 	if err := removeFolder(dir + "/nowhere"); err != nil {
 		t.Errorf("a folder that is gone: %v", err)
+	}
+}
+
+// Removing waits for a process that is about to be gone.
+func TestRemoveWaits(t *testing.T) {
+	g := made(t, limits())
+	if len(g.Trees) == 0 {
+		t.Skip("no controller here: there is no group to remove")
+	}
+	process, _ := container(t, &Group{})
+	if err := g.Add(process.Process.Pid, false); err != nil {
+		t.Fatal(err)
+	}
+	removed := make(chan error)
+	go func() { removed <- g.Remove() }()
+	select {
+	case err := <-removed:
+		t.Errorf("Remove has not waited for the process in the group: %v", err)
+	case <-time.After(50 * time.Millisecond): // nothing tells that it tries
+		g.Kill()
+		process.Wait()
+		if err := <-removed; err != nil {
+			t.Error(err)
+		}
 	}
 }
 
