@@ -138,46 +138,6 @@ func (c *Conn) Index(name string) (int, error) {
 	return int(request.Uint32()), nil
 }
 
-// Link is an interface.
-type Link struct {
-	Index  int
-	Name   string
-	Kind   string // "bridge", "veth", …; "" for hardware and lo
-	Master int    // index of the bridge it is plugged into, 0 for none
-	Up     bool
-}
-
-// Links lists the interfaces.
-func (c *Conn) Links() ([]Link, error) {
-	var links []Link
-	err := c.listed(func() order {
-		links = nil
-		return order{"list links", "of this network namespace", "Which interfaces are there?",
-			"sendto(…, [{…, nlmsg_type=RTM_GETLINK, nlmsg_flags=NLM_F_REQUEST|NLM_F_DUMP, …}, {…}], …)",
-			newMessage(unix.RTM_GETLINK, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, interfaceInfo(0, 0))}
-	}, func(m received) error {
-		link, err := parseLink(m.body)
-		links = append(links, link)
-		return err
-	})
-	return links, err
-}
-
-func parseLink(body []byte) (Link, error) {
-	fixed, found, err := split(body, unix.SizeofIfInfomsg)
-	if err != nil {
-		return Link{}, err
-	}
-	info, err := parseAttributes(found[unix.IFLA_LINKINFO])
-	return Link{
-		Index:  int(int32(binary.NativeEndian.Uint32(fixed[4:]))),
-		Name:   found.text(unix.IFLA_IFNAME),
-		Kind:   info.text(unix.IFLA_INFO_KIND),
-		Master: int(found.number(unix.IFLA_MASTER)),
-		Up:     binary.NativeEndian.Uint32(fixed[8:])&unix.IFF_UP != 0,
-	}, err
-}
-
 // Hardware is a MAC address made from an IPv4 address, so that whoever gets an
 // address from the pool gets its hardware address with it: what a neighbor
 // remembers of the one before is still right. 02 marks it as locally administered.

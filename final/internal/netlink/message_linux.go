@@ -126,14 +126,6 @@ func (a attributes) text(kind uint16) string {
 	return unix.ByteSliceToString(a[kind])
 }
 
-// number is the value of an attribute of 32 bits, 0 for none.
-func (a attributes) number(kind uint16) uint32 {
-	if len(a[kind]) < 4 {
-		return 0
-	}
-	return binary.NativeEndian.Uint32(a[kind])
-}
-
 // split parts a message's body into the fixed part of size bytes and its attributes.
 func split(body []byte, size int) ([]byte, attributes, error) {
 	if len(body) < size {

@@ -40,9 +40,9 @@ func TestWhatIsBuiltIsParsed(t *testing.T) {
 	if list[1].sequence != 2 || list[1].kind != unix.RTM_NEWLINK || list[1].flags != unix.NLM_F_REQUEST {
 		t.Errorf("header %+v", list[1])
 	}
-	link, err := parseLink(list[0].body)
-	if want := (Link{Index: 7, Name: "eth0", Kind: "veth", Master: 3, Up: true}); err != nil || link != want {
-		t.Errorf("parsed %+v, %v, want %+v", link, err, want)
+	parsed, err := parseLink(list[0].body)
+	if want := (link{Index: 7, Name: "eth0", Kind: "veth", Master: 3, Up: true}); err != nil || parsed != want {
+		t.Errorf("parsed %+v, %v, want %+v", parsed, err, want)
 	}
 }
 

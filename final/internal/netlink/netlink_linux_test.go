@@ -101,7 +101,7 @@ func asHost() error {
 
 // onlyLoLeft looks for what DeleteAll left. A kernel may have tunnels of its own.
 func onlyLoLeft(c *Conn) error {
-	links, err := c.Links()
+	links, err := c.links()
 	for _, l := range links {
 		if l.Kind == "bridge" || l.Kind == "veth" {
 			err = fmt.Errorf("%+v is still there", l)
@@ -197,7 +197,7 @@ func expect(get func() (string, error), want string) error {
 
 // lookAround compares what the lists say with what was made.
 func lookAround(c *Conn) error {
-	links, err := c.Links()
+	links, err := c.links()
 	if err != nil {
 		return err
 	}
@@ -205,8 +205,8 @@ func lookAround(c *Conn) error {
 	if err != nil {
 		return err
 	}
-	isThere := func(want Link) error {
-		if !slices.ContainsFunc(links, func(l Link) bool { l.Index, want.Index = 0, 0; return l == want }) {
+	isThere := func(want link) error {
+		if !slices.ContainsFunc(links, func(l link) bool { l.Index, want.Index = 0, 0; return l == want }) {
 			return fmt.Errorf("%+v is not among the links %+v", want, links)
 		}
 		return nil
@@ -220,9 +220,9 @@ func lookAround(c *Conn) error {
 		err2 = fmt.Errorf("10.203.0.0/24 is not among the routes %v", routes)
 	}
 	return errors.Join(err, err2,
-		isThere(Link{Name: bridge, Kind: "bridge", Up: true}),
-		isThere(Link{Name: "veth0", Kind: "veth", Master: index, Up: true}),
-		isThere(Link{Name: "veth1", Kind: "veth", Master: index, Up: true}))
+		isThere(link{Name: bridge, Kind: "bridge", Up: true}),
+		isThere(link{Name: "veth0", Kind: "veth", Master: index, Up: true}),
+		isThere(link{Name: "veth1", Kind: "veth", Master: index, Up: true}))
 }
 
 func TestTwoContainersAndTheirHost(t *testing.T) {
@@ -373,7 +373,7 @@ func asUser() error {
 	if err := c.LinkUp("lo"); !errors.Is(err, unix.EPERM) || !strings.Contains(err.Error(), "sudo") {
 		return fmt.Errorf("got the error %v, want EPERM and sudo", err)
 	}
-	_, err = c.Links() // looking is free
+	_, err = c.links() // looking is free
 	return err
 }
 

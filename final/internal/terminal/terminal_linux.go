@@ -53,16 +53,6 @@ func openSlave(master int) (int, error) {
 	return int(slave), nil
 }
 
-// Name returns the slave's path in the devpts that master was made in, when
-// that is mounted on /dev/pts.
-func Name(master int) (string, error) {
-	n, err := unix.IoctlGetInt(master, unix.TIOCGPTN)
-	if err != nil {
-		return "", fmt.Errorf("ioctl(TIOCGPTN): %w", err)
-	}
-	return fmt.Sprintf("/dev/pts/%d", n), nil
-}
-
 // Control makes slave the calling process's stdin, stdout, stderr and
 // controlling terminal, in a new session: Ctrl-C, Ctrl-Z and the hangup of this
 // terminal reach what this process starts. It closes slave.
