@@ -54,17 +54,14 @@ func NewID() string {
 // Create makes the folder of a new container and holds its lock until this
 // process, and each that inherits the lock, has ended.
 func Create(id string) (*Dir, error) {
-	root, err := ownRoot()
-	if err != nil {
-		return nil, err
-	}
-	d := &Dir{ID: id, Path: filepath.Join(root, id)}
 	// Nobody may find the folder without its lock and take it for a dead one's.
 	unlock, err := lockAll(".lock")
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
+	root := Root()
+	d := &Dir{ID: id, Path: filepath.Join(root, id)}
 	building := filepath.Join(root, "."+id)
 	if err := os.Mkdir(building, 0o755); err != nil {
 		return nil, err
@@ -82,7 +79,10 @@ func Create(id string) (*Dir, error) {
 // user has put there.
 func ownRoot() (string, error) {
 	root := Root()
-	if err := os.MkdirAll(root, 0o711); err != nil {
+	if err := os.MkdirAll(filepath.Dir(root), 0o755); err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(root, 0o711); err != nil && !errors.Is(err, os.ErrExist) {
 		return "", err
 	}
 	return root, checkOwn(root)
@@ -117,17 +117,48 @@ func lockFile(path string, how int) (int, error) {
 // function that lets go of it.
 func LockNames() (unlock func(), err error) { return lockAll(".names") }
 
-// lockAll holds a lock over all containers of this user.
+// lockAll holds a lock over all containers of this user. Whoever waited for a
+// file that tidy has removed meanwhile waits at the new one.
 func lockAll(name string) (unlock func(), err error) {
-	root, err := ownRoot()
-	if err != nil {
-		return nil, err
+	for range 1000 {
+		var root string
+		var fd int
+		if root, err = ownRoot(); err == nil {
+			fd, err = lockFile(filepath.Join(root, name), unix.LOCK_EX)
+		}
+		if errors.Is(err, unix.ENOENT) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		var st unix.Stat_t
+		if unix.Fstat(fd, &st) == nil && st.Nlink > 0 {
+			return func() { unix.Close(fd) }, nil
+		}
+		unix.Close(fd)
 	}
-	fd, err := lockFile(filepath.Join(root, name), unix.LOCK_EX)
-	if err != nil {
-		return nil, err
+	return nil, err
+}
+
+// tidy removes the folder of all containers after the last one.
+func tidy() {
+	var locks []string
+	for _, name := range []string{".names", ".lock"} { // in the order in which a start takes them
+		unlock, err := lockAll(name)
+		if err != nil {
+			return
+		}
+		defer unlock()
+		locks = append(locks, filepath.Join(Root(), name))
 	}
-	return func() { unix.Close(fd) }, nil
+	if entries, err := os.ReadDir(Root()); err != nil || len(entries) > len(locks) {
+		return
+	}
+	for _, path := range locks {
+		os.Remove(path)
+	}
+	os.Remove(Root())
 }
 
 // Kept reports whether a living process looks after the container.
@@ -188,14 +219,16 @@ func (d *Dir) Load(name string, value any) error {
 	return nil
 }
 
-// Remove removes the folder. It goes out of sight first, so that nobody finds
-// half of it.
+// Remove removes the folder, and after the last one that of all containers. It
+// goes out of sight first, so that nobody finds half of it.
 func (d *Dir) Remove() error {
 	gone := filepath.Join(filepath.Dir(d.Path), "."+d.ID)
 	if err := os.Rename(d.Path, gone); err != nil {
 		return err
 	}
-	return os.RemoveAll(gone)
+	err := os.RemoveAll(gone)
+	tidy()
+	return err
 }
 
 // List returns the folders of all containers. What a killed process left half
@@ -203,11 +236,11 @@ func (d *Dir) Remove() error {
 func List() ([]*Dir, error) {
 	root := Root()
 	entries, err := os.ReadDir(root)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
 	if err == nil {
 		err = checkOwn(root)
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err

@@ -365,6 +365,62 @@ func TestLockNames(t *testing.T) {
 	all.Wait()
 }
 
+// The folder of all containers goes with the last one, and not before, also when
+// many come and go at once.
+func TestTidy(t *testing.T) {
+	root := ownFolder(t)
+	first, err1 := Create(NewID())
+	second, err2 := Create(NewID())
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Remove(); err != nil {
+		t.Error(err)
+	}
+	if list := ids(t); !slices.Equal(list, []string{second.ID}) {
+		t.Errorf("the containers are %v", list)
+	}
+	if err := second.Remove(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(root); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after the last container: %v, expected that %s is gone", err, root)
+	}
+
+	var all sync.WaitGroup
+	var inside atomic.Int32
+	for range 8 {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for range 50 {
+				unlock, err := LockNames()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if n := inside.Add(1); n != 1 {
+					t.Errorf("%d have the lock", n)
+				}
+				d, err := Create(NewID())
+				inside.Add(-1)
+				unlock()
+				if err == nil {
+					err = d.Remove()
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}()
+	}
+	all.Wait()
+	if _, err := os.Stat(root); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after all: %v, expected that %s is gone", err, root)
+	}
+}
+
 // A reader sees the old or the new description, and nothing between.
 func TestSaveIsOneStep(t *testing.T) {
 	ownFolder(t)
