@@ -83,6 +83,9 @@ func (h *hostSide) handle(sig syscall.Signal) {
 	case sig == unix.SIGPIPE: // the reader of our narration is gone, which is no reason to end
 	case sig == unix.SIGTSTP:
 		terminal.stop(h.pid)
+		if h.phase == building {
+			promptAgain()
+		}
 	case h.phase == ending:
 	case h.phase == running && (sig == unix.SIGINT || sig == unix.SIGQUIT):
 		h.interrupts = append(h.interrupts, time.Now())
@@ -125,10 +128,19 @@ func (h *hostSide) end(sig syscall.Signal) {
 // Interrupted is closed when a signal has told this program to end.
 func Interrupted() <-chan struct{} { return host.interrupted }
 
-func (h *hostSide) running() {
+// running returns the pid of the process that is about to become the command.
+func (h *hostSide) running() int {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.phase = running
-	h.mu.Unlock()
+	return h.pid
+}
+
+// told is the signal that has told us to end, 0 for none.
+func (h *hostSide) told() syscall.Signal {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.signal
 }
 
 func (h *hostSide) ended() {
@@ -199,8 +211,8 @@ func Status(info *unix.Siginfo) int {
 			unix.SignalName(syscall.Signal(status)))
 		status += 128
 	}
-	if host.signal != 0 {
-		return 128 + int(host.signal)
+	if sig := host.told(); sig != 0 {
+		return 128 + int(sig)
 	}
 	return status
 }

@@ -18,12 +18,22 @@ func openPause() {
 	pauses = tty
 }
 
+const prompt = "press Enter "
+
+// promptAgain says once more what we wait for, after Ctrl-Z and fg. It stands
+// for the container's side too, which the terminal does not stop.
+func promptAgain() {
+	if config.Pause && !config.Quiet {
+		pauses.WriteString(prompt)
+	}
+}
+
 // pause waits for Enter before a call that has been announced.
 func pause() {
 	if !config.Pause || config.Quiet {
 		return
 	}
-	pauses.WriteString("press Enter ")
+	pauses.WriteString(prompt)
 	entered := make(chan struct{})
 	go func() {
 		bufio.NewReader(pauses).ReadString('\n')

@@ -86,8 +86,7 @@ func Wait(why, call string, do func() error) {
 	stopIfInterrupted()
 	announce(why, call, false)
 	pause()
-	host.running()
-	terminal.give(host.pid)
+	terminal.give(host.running())
 	send(turns.host, "go")
 	_, failed := receive(turns.host)
 	host.began = host.ready && !failed
