@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"gonsrun/final/internal/netlink"
 	"gonsrun/internal/lessontest"
 )
 
@@ -148,5 +151,18 @@ func TestVolumes(t *testing.T) {
 		PrintsMatch("^of the host\nrefused\n700\nfull\n$").Exits(0)
 	if text, _ := os.ReadFile(folder + "/new"); string(text) != "written\n" {
 		t.Errorf("what the container wrote to a volume is %q on the host", text)
+	}
+}
+
+// A kernel without bridges is not the reader's fault: the error says what to type.
+func TestNoBridgeInTheKernel(t *testing.T) {
+	text := explainLink(&netlink.Error{Op: "make bridge", Arg: bridge, Errno: unix.EOPNOTSUPP}).Error()
+	for _, want := range []string{"make bridge " + bridge, "ENOTSUP", "modprobe", "-network none"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q does not contain %q", text, want)
+		}
+	}
+	if err := explainLink(unix.EPERM); err != unix.EPERM {
+		t.Errorf("another error became %q", err)
 	}
 }

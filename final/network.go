@@ -107,7 +107,7 @@ func (c *container) connect() error {
 		return err
 	}
 	if err := makeBridge(host, network, addresses); err != nil {
-		return err
+		return explainLink(err)
 	}
 	var plugged error
 	err = firewall.Masquerade(networkDir(), network, bridge, func() {
@@ -120,7 +120,7 @@ func (c *container) connect() error {
 		narrate.Note("No way out of the machine: %v", err)
 	}
 	if plugged != nil {
-		return plugged
+		return explainLink(plugged)
 	}
 	if c.forwarder != nil {
 		c.forwarder.Serve(address)
@@ -158,6 +158,15 @@ func makeBridge(host *netlink.Conn, network netip.Prefix, addresses []netip.Pref
 		return err
 	}
 	return host.AddAddress(bridge, gateway)
+}
+
+// explainLink adds, to an error, what to type where the kernel cannot make such
+// an interface.
+func explainLink(err error) error {
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return fmt.Errorf("%w: this kernel has no such interfaces: type  sudo modprobe -a bridge veth , or leave the network out: -network none", err)
+	}
+	return err
 }
 
 // disconnect takes back what connect made. The last container takes the bridge
