@@ -15,18 +15,18 @@ import (
 	"gonsrun/internal/narrate"
 )
 
-// limits: controller, file, value. Files for swap are missing without swap.
-var limits = map[string][]struct{ controller, file, value string }{
+// limits: controller, file, value, why. Files for swap are missing without swap.
+var limits = map[string][]struct{ controller, file, value, why string }{
 	"cgroup": {
-		{"pids", "pids.max", fmt.Sprint(pidsMax)},
-		{"memory", "memory.limit_in_bytes", fmt.Sprint(memoryMax)},
-		{"memory", "memory.memsw.limit_in_bytes", fmt.Sprint(memoryMax)},
-		{"cpu", "cpu.cfs_quota_us", fmt.Sprint(cpuQuota)}},
+		{"pids", "pids.max", fmt.Sprint(pidsMax), "At most so many processes."},
+		{"memory", "memory.limit_in_bytes", fmt.Sprint(memoryMax), "At most so many bytes of memory."},
+		{"memory", "memory.memsw.limit_in_bytes", fmt.Sprint(memoryMax), "And no more with swap: nothing goes there."},
+		{"cpu", "cpu.cfs_quota_us", fmt.Sprint(cpuQuota), "CPU time: so many microseconds of every 100000."}},
 	"cgroup2": {
-		{"pids", "pids.max", fmt.Sprint(pidsMax)},
-		{"memory", "memory.max", fmt.Sprint(memoryMax)},
-		{"memory", "memory.swap.max", "0"},
-		{"cpu", "cpu.max", fmt.Sprintf("%d %d", cpuQuota, cpuPeriod)}},
+		{"pids", "pids.max", fmt.Sprint(pidsMax), "At most so many processes."},
+		{"memory", "memory.max", fmt.Sprint(memoryMax), "At most so many bytes of memory."},
+		{"memory", "memory.swap.max", "0", "And none in swap."},
+		{"cpu", "cpu.max", fmt.Sprintf("%d %d", cpuQuota, cpuPeriod), "CPU time: so many microseconds of every so many."}},
 }
 
 // tree: v1 has one for each controller, v2 one for all, a hybrid system both.
@@ -65,10 +65,10 @@ func (t tree) limit(pid int) {
 	if t.kind == "cgroup2" {
 		t.handDown()
 	}
-	mkdir(fmt.Sprintf("A new folder in a tree of type %s is a new cgroup: the kernel fills it with files.", t.kind), t.group)
+	mkdir(fmt.Sprintf("A new folder in a tree of type %s is a new cgroup: the kernel fills it with files, and a limit is a number in one of them.", t.kind), t.group)
 	for _, l := range limits[t.kind] {
 		if file := t.group + "/" + l.file; unix.Access(file, unix.F_OK) == nil {
-			narrate.Write("A limit is a number in one of them.", file, l.value)
+			narrate.Write(l.why, file, l.value)
 		}
 	}
 	narrate.Write("The new process goes in. What it starts will be born in there.", t.group+"/cgroup.procs", fmt.Sprint(pid))
