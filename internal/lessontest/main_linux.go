@@ -51,6 +51,9 @@ func (l Lesson) Main(m *testing.M) { Main(m, l.Name, unix.CLONE_NEWNS|unix.CLONE
 // a program that forgets to make its mounts private is seen here as it is there.
 func Main(m *testing.M, name string, namespaces uintptr) {
 	flag.Parse()
+	if testing.Short() { // an emulated machine is slow, and nothing hangs for that
+		Patience, Soon, runLimit = 3*Patience, 3*Soon, 3*runLimit
+	}
 	if dir := os.Getenv(scratchVariable); dir != "" {
 		os.Exit(runTests(m, scratch{dir, os.Getenv(programVariable)}, namespaces))
 	}

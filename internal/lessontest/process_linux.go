@@ -13,7 +13,19 @@ import (
 )
 
 // Patience is how long a test waits for what must happen soon.
-const Patience = 10 * time.Second
+var Patience = 10 * time.Second
+
+// Soon is how long what ends at once may take to be gone.
+var Soon = time.Second
+
+// Sized returns how much of the same a test does: all, or with -test.short, as
+// on an emulated machine, the lesser amount.
+func Sized[T any](all, short T) T {
+	if testing.Short() {
+		return short
+	}
+	return all
+}
 
 // Eventually waits until is reports true, and reports whether it did in time.
 func Eventually(patience time.Duration, is func() bool) bool {

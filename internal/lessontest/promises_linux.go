@@ -282,17 +282,17 @@ func (l Lesson) family() string {
 }
 
 // expectGone expects all processes that were not there before to be gone
-// within a second.
+// soon.
 func (l Lesson) expectGone(t *testing.T, before []process) {
 	t.Helper()
 	known := func(p process) bool {
 		return slices.ContainsFunc(before, func(b process) bool { return b.pid == p.pid })
 	}
 	var left []process
-	if !Eventually(time.Second, func() bool {
+	if !Eventually(Soon, func() bool {
 		left = slices.DeleteFunc(alive(os.Getpid()), known)
 		return len(left) == 0
 	}) {
-		t.Errorf("a second after the parent was told to end there are still: %v", left)
+		t.Errorf("%v after the parent was told to end there are still: %v", Soon, left)
 	}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // runLimit is the time after which a program is taken to hang.
-const runLimit = 30 * time.Second
+var runLimit = 30 * time.Second
 
 // Result is what came of a line that was typed. Its methods say what was
 // expected; one that does not hold fails the test, and shows the line, what was

@@ -1,0 +1,41 @@
+//go:build linux
+
+package lessontest
+
+import "testing"
+
+// What a run says of its tree's root is one of the true stories, told in order.
+func TestLeafStory(t *testing.T) {
+	const (
+		busy  = `In v2 a group gets controllers from its parent. write(3</sys/fs/cgroup/cgroup.subtree_control>, "+pids", 5) = -1 EBUSY (device or resource busy)`
+		leaf  = `Busy: there are processes in it. mkdirat(AT_FDCWD, "/sys/fs/cgroup/gonsrun-leaf", 0755) = 0`
+		moves = `It moves. write(3</sys/fs/cgroup/gonsrun-leaf/cgroup.procs>, "1", 1) = 1`
+		down  = `In v2 a group gets controllers from its parent. write(3</sys/fs/cgroup/cgroup.subtree_control>, "+pids", 5) = 5`
+		up    = `The last group is gone. write(3</sys/fs/cgroup/cgroup.subtree_control>, "-pids", 5) = 5`
+		other = `chdir("/") = 0`
+	)
+	for _, test := range []struct {
+		said []string
+		is   bool
+	}{
+		{[]string{down, other}, true},
+		{[]string{down, other, up, moves}, true},
+		{[]string{busy, leaf, moves, moves, down, other}, true},
+		{[]string{busy, leaf, moves, down, other, up, moves, moves}, true},
+		{[]string{busy, leaf, down}, true}, // somebody else has moved them
+		{[]string{other}, false},
+		{[]string{busy, down}, false},
+		{[]string{leaf, busy, moves, down}, false},
+		{[]string{busy, leaf, moves}, false},
+		{[]string{down, moves}, false},
+		{[]string{down, up, leaf}, false},
+	} {
+		story := ""
+		for _, said := range test.said {
+			story += leafLetter(said)
+		}
+		if leafStory.MatchString(story) != test.is {
+			t.Errorf("%q is a true story: %v, expected %v", test.said, !test.is, test.is)
+		}
+	}
+}
