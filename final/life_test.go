@@ -59,7 +59,7 @@ func TestStopKills(t *testing.T) {
 	id := detached(t, lesson, "-network", "none", "sleep", "1000") // pid 1 has no default actions
 	start := time.Now()
 	lesson.Type(t, "stop", "-t", "1", id).Exits(0)
-	if took := time.Since(start); took < time.Second || took > 5*time.Second {
+	if took := time.Since(start); took < time.Second || took > 5*lessontest.Soon {
 		t.Errorf("stop -t 1 took %v", took)
 	}
 	lesson.Type(t, "ps", "-a").PrintsMatch(`stopped \(137\)`)
@@ -98,16 +98,15 @@ func TestRemove(t *testing.T) {
 func TestFind(t *testing.T) {
 	asRoot(t)
 	var ids []string
-	for len(ids) < 17 { // two of them begin with the same digit
-		ids = append(ids, detached(t, lesson, "-network", "none", "true"))
-	}
 	first := map[byte]bool{}
 	ambiguous := ""
-	for _, id := range ids {
+	for ambiguous == "" && len(ids) < 17 { // of 17, two begin with the same digit
+		id := detached(t, lesson, "-network", "none", "true")
 		if first[id[0]] {
 			ambiguous = id[:1]
 		}
 		first[id[0]] = true
+		ids = append(ids, id)
 	}
 	lesson.Type(t, "inspect", ambiguous).Prints("").Says(ambiguous, "beginning").Exits(125)
 	lesson.Type(t, "inspect", ids[0][:11]).PrintsMatch(ids[0]).Exits(0)
@@ -118,7 +117,7 @@ func TestFind(t *testing.T) {
 // A log of 100 MB is whole and in order, and logs -f ends with the container.
 func TestLog(t *testing.T) {
 	asRoot(t)
-	const lines = 1_000_000 // of 100 bytes each
+	lines := lessontest.Sized(1_000_000, 20_000) // of 100 bytes each
 	id := detached(t, lesson, "-network", "none", "sh", "-c",
 		fmt.Sprintf(`awk 'BEGIN { for (i = 0; i < %d; i++) printf "%%099d\n", i }'`, lines))
 	follow := exec.Command(lessontest.Program(), "logs", "-f", id)
@@ -129,7 +128,7 @@ func TestLog(t *testing.T) {
 	if err := follow.Start(); err != nil {
 		t.Fatal(err)
 	}
-	limit := time.AfterFunc(30*time.Second, func() { follow.Process.Kill() })
+	limit := time.AfterFunc(3*lessontest.Patience, func() { follow.Process.Kill() })
 	defer limit.Stop()
 	n := 0
 	scanner := bufio.NewScanner(output)
@@ -214,7 +213,7 @@ func TestKeeper(t *testing.T) {
 		t.Errorf("the keeper is in session %d, not in one of its own", session)
 	}
 	unix.Kill(keeper, unix.SIGKILL)
-	expectGone(t, time.Second, []int{state.PID})
+	expectGone(t, lessontest.Soon, []int{state.PID})
 	lesson.Type(t, "ps").PrintsMatch(`^ID[^\n]*\n$`)
 	lesson.Type(t, "ps", "-a").PrintsMatch(id + `.*stopped \(137\)`)
 }

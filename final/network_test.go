@@ -20,11 +20,11 @@ import (
 )
 
 // Fifty containers at once get fifty addresses, reach each other, and leave
-// nothing.
+// nothing. With -test.short ten do.
 func TestFiftyAtOnce(t *testing.T) {
 	asRoot(t)
 	inContainer(t, "ping")
-	const containers = 50
+	containers := lessontest.Sized(50, 10)
 	ids := make([]string, containers)
 	var group sync.WaitGroup
 	for i := range containers {
@@ -63,7 +63,7 @@ func TestFiftyAtOnce(t *testing.T) {
 	for address := range addresses {
 		list = append(list, address)
 	}
-	for i := range 10 {
+	for i := range lessontest.Sized(10, 3) {
 		from, to := fmt.Sprint("c", i), list[(7*i+3)%containers]
 		lesson.Type(t, "-quiet", "exec", from, "ping", "-c", "1", "-w", "5", to).PrintsMatch("1 packets received|1 received").Exits(0)
 	}
@@ -74,7 +74,7 @@ func TestFiftyAtOnce(t *testing.T) {
 func TestPublish(t *testing.T) {
 	asRoot(t)
 	inContainer(t, "nc", "sha256sum")
-	const size = 64 << 20
+	size := lessontest.Sized(64<<20, 4<<20)
 	port := freePort(t)
 	detached(t, lesson, "-p", "127.0.0.1:"+port+":80", "sh", "-c", "while :; do nc -l -p 80 -e sha256sum; done")
 	if conn, err := net.Dial("tcp", "127.0.0.2:"+port); err == nil {

@@ -198,7 +198,7 @@ func TestEndsWhenTold(t *testing.T) {
 			running, processes := family(t, who)
 			running.Signal(sig)
 			running.Wait().Exits(128 + int(sig))
-			expectGone(t, time.Second, processes)
+			expectGone(t, lessontest.Soon, processes)
 		}
 	})
 }
@@ -209,7 +209,7 @@ func TestDiesWithParent(t *testing.T) {
 	everyone(t, func(t *testing.T, who lessontest.Lesson) {
 		running, processes := family(t, who)
 		running.Signal(unix.SIGKILL)
-		expectGone(t, time.Second, processes)
+		expectGone(t, lessontest.Soon, processes)
 		running.Wait().Exits(-9)
 		who.Type(t, "ps").PrintsMatch(`^ID[^\n]*\n$`)
 	})
