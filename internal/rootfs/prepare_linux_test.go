@@ -149,6 +149,9 @@ func TestMadeOnce(t *testing.T) {
 }
 
 func TestMadeInASecond(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: this machine may be an emulated one, whose speed is not meant")
+	}
 	eachKind(t, func(t *testing.T, dirs []string) {
 		best := time.Hour // of three: the machine may be busy
 		for range 3 {
