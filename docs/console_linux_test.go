@@ -58,8 +58,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// settle makes the new namespaces a machine as a reader's: its name, and no
-// root file system made yet.
+// settle makes the new namespaces a machine as a reader's: its name, no
+// root file system made yet, and no containers.
 func settle() error {
 	if err := unix.Sethostname([]byte("laptop")); err != nil {
 		return fmt.Errorf("sethostname: %w", err)
@@ -73,7 +73,7 @@ func settle() error {
 	if err := unix.Mount("tmpfs", cache(), "tmpfs", 0, "mode=755"); err != nil {
 		return fmt.Errorf("mount of a tmpfs on %s: %w", cache(), err)
 	}
-	return nil
+	return lessontest.OwnMachine()
 }
 
 // cache is where root's default root file system is kept.

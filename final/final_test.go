@@ -23,34 +23,12 @@ var lesson = lessontest.Lesson{Number: 7, Name: "final"}
 func TestMain(m *testing.M) {
 	// lessontest starts this program again in namespaces of its own.
 	if os.Geteuid() == 0 && os.Getenv("LESSONTEST_SCRATCH") != "" {
-		if err := ownMachine(); err != nil {
+		if err := lessontest.OwnMachine(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 	}
 	lesson.Main(m)
-}
-
-// ownMachine gives the tests what of the machine all containers share: the
-// folder /run, where final writes down what it makes, and a loopback interface.
-func ownMachine() error {
-	if err := unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"); err != nil {
-		return fmt.Errorf("mount a tmpfs on /run: %w", err)
-	}
-	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("socket: %w", err)
-	}
-	defer unix.Close(socket)
-	lo, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	lo.SetUint16(unix.IFF_UP)
-	if err := unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, lo); err != nil {
-		return fmt.Errorf("bring up the interface lo: %w", err)
-	}
-	return nil
 }
 
 // asRoot is for a test that needs root. Nothing may be left behind by it.
