@@ -5,10 +5,12 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -74,7 +76,7 @@ func TestFiftyAtOnce(t *testing.T) {
 func TestPublish(t *testing.T) {
 	asRoot(t)
 	inContainer(t, "nc", "sha256sum")
-	size := lessontest.Sized(64<<20, 4<<20)
+	size := lessontest.Sized(1<<30, 4<<20)
 	port := freePort(t)
 	detached(t, lesson, "-p", "127.0.0.1:"+port+":80", "sh", "-c", "while :; do nc -l -p 80 -e sha256sum; done")
 	if conn, err := net.Dial("tcp", "127.0.0.2:"+port); err == nil {
@@ -103,12 +105,13 @@ func send(address string, size int, sum io.Writer) ([]byte, error) {
 		return nil, err
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	block := make([]byte, 1<<20)
+	for j := range block {
+		block[j] = byte(j >> 3)
+	}
 	for i := range size >> 20 {
-		for j := range block {
-			block[j] = byte(i * j >> 3)
-		}
+		binary.BigEndian.PutUint32(block, uint32(i)) // no two blocks are alike
 		sum.Write(block)
 		if _, err := conn.Write(block); err != nil {
 			return nil, err
@@ -128,6 +131,68 @@ func freePort(t *testing.T) string {
 	defer listener.Close()
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	return port
+}
+
+// Datagrams, too, find the way in, and the answers the way back.
+func TestPublishUDP(t *testing.T) {
+	asRoot(t)
+	port := freePort(t)
+	id := detached(t, lesson, "-p", "127.0.0.1:"+port+":80/udp", "sleep", "1000")
+	inside := listenUDP(t, inspect(t, id).PID, ":80")
+	go func() {
+		packet := make([]byte, 100)
+		for {
+			n, from, err := inside.ReadFrom(packet)
+			if err != nil {
+				return
+			}
+			inside.WriteTo(append([]byte("you said "), packet[:n]...), from)
+		}
+	}()
+	conn, err := net.Dial("udp", "127.0.0.1:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, said := range []string{"hello", "and goodbye"} {
+		conn.Write([]byte(said))
+		conn.SetReadDeadline(time.Now().Add(lessontest.Patience))
+		answer := make([]byte, 100)
+		n, err := conn.Read(answer)
+		if want := "you said " + said; err != nil || string(answer[:n]) != want {
+			t.Errorf("the answer to %q is %q, %v; expected %q", said, answer[:n], err, want)
+		}
+	}
+}
+
+// listenUDP listens on an address in the network namespace of a process.
+func listenUDP(t *testing.T, pid int, address string) net.PacketConn {
+	t.Helper()
+	ns, err := unix.Open(fmt.Sprintf("/proc/%d/ns/net", pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(ns)
+	type listening struct {
+		conn net.PacketConn
+		err  error
+	}
+	result := make(chan listening)
+	go func() {
+		runtime.LockOSThread() // and never back: the thread ends with this function
+		if err := unix.Setns(ns, unix.CLONE_NEWNET); err != nil {
+			result <- listening{nil, err}
+			return
+		}
+		conn, err := net.ListenPacket("udp", address)
+		result <- listening{conn, err}
+	}()
+	l := <-result
+	if l.err != nil {
+		t.Fatal(l.err)
+	}
+	t.Cleanup(func() { l.conn.Close() })
+	return l.conn
 }
 
 // A port without an address is reached on every address of the host's.
