@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -62,10 +61,10 @@ func findTrees() (trees []tree) {
 // limit makes a group in the tree, sets its limits, and puts pid into it.
 func (t tree) limit(pid int) {
 	t.sweep()
+	mkdir(fmt.Sprintf("A new folder in a tree of type %s is a new cgroup: the kernel fills it with files, and a limit is a number in one of them.", t.kind), t.group)
 	if t.kind == "cgroup2" {
 		t.handDown()
 	}
-	mkdir(fmt.Sprintf("A new folder in a tree of type %s is a new cgroup: the kernel fills it with files, and a limit is a number in one of them.", t.kind), t.group)
 	for _, l := range limits[t.kind] {
 		if file := t.group + "/" + l.file; unix.Access(file, unix.F_OK) == nil {
 			narrate.Write(l.why, file, l.value)
@@ -74,15 +73,15 @@ func (t tree) limit(pid int) {
 	narrate.Write("The new process goes in. What it starts will be born in there.", t.group+"/cgroup.procs", fmt.Sprint(pid))
 }
 
-// handDown: a v2 group gives its controllers only when it holds no process itself, cgroups(7).
+// handDown: a v2 group can give its controllers to its children only when it holds no
+// process itself, cgroups(7). The kernel's own root, which has no type, may hold some.
 func (t tree) handDown() {
-	file := t.dir + "/cgroup.subtree_control"
-	if errors.Is(narrate.TryWrite("In v2 a group gets controllers from its parent.", file, t.controllers), unix.EBUSY) {
-		narrate.Try("Busy: there are processes in it. They move into a leaf, which another run may have made.",
+	if narrate.Read(t.dir+"/cgroup.type") != "" && narrate.Read(t.dir+"/cgroup.procs") != "" {
+		narrate.Try("There are processes in this group. They move into a leaf, which another run may have made.",
 			fmt.Sprintf("mkdirat(AT_FDCWD, %q, 0755)", t.leaf), func() error { return unix.Mkdir(t.leaf, 0o755) })
 		move(t.dir, t.leaf)
-		narrate.Write("Once more.", file, t.controllers)
 	}
+	narrate.Write("In v2 a group gets controllers from its parent.", t.dir+"/cgroup.subtree_control", t.controllers)
 }
 
 // remove removes the group. The last one to go brings the leaf's processes back.
@@ -90,23 +89,23 @@ func (t tree) remove() {
 	for tries := 0; unix.Rmdir(t.group) == unix.EBUSY && tries < 100; tries++ {
 		time.Sleep(10 * time.Millisecond) // the last process is still on its way out
 	}
-	if t.sweep() == 0 && unix.Access(t.leaf, unix.F_OK) == nil {
+	t.sweep()
+	if rest, _ := filepath.Glob(t.dir + "/gonsrun-*"); len(rest) == 1 && rest[0] == t.leaf {
 		narrate.TryWrite("The last group is gone.", t.dir+"/cgroup.subtree_control", strings.ReplaceAll(t.controllers, "+", "-"))
 		move(t.leaf, t.dir)
 		unix.Rmdir(t.leaf)
 	}
 }
 
-// sweep removes the groups of runs that were killed, and counts the others.
-func (t tree) sweep() (alive int) {
+// sweep removes the groups of runs that were killed.
+func (t tree) sweep() {
 	groups, _ := filepath.Glob(t.dir + "/gonsrun-step06-*")
 	for _, group := range groups {
 		pid := group[strings.LastIndex(group, "-")+1:]
-		if group != t.group && unix.Access("/proc/"+pid, unix.F_OK) == nil || unix.Rmdir(group) != nil {
-			alive++
+		if group == t.group || unix.Access("/proc/"+pid, unix.F_OK) != nil {
+			unix.Rmdir(group)
 		}
 	}
-	return alive
 }
 
 func move(from, to string) {

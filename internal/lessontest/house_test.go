@@ -5,7 +5,6 @@ package lessontest
 import (
 	"go/parser"
 	"go/token"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -109,27 +108,4 @@ func TestBuildsEverywhere(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestOtherSystems runs what a lesson says on a system that is not Linux, if
-// this machine can run a program of Windows.
-func TestOtherSystems(t *testing.T) {
-	root := NeedSource(t)
-	wine, err := exec.LookPath("wine")
-	if err != nil {
-		t.Skip("wine is not installed; internal/narrate tests the text")
-	}
-	program := filepath.Join(t.TempDir(), "step03-pid.exe")
-	command, err := GoTool("build", "-buildvcs=false", "-o", program, "./step03-pid")
-	if err != nil {
-		Missing(t, "%v", err)
-	}
-	command.Dir = root
-	command.Env = append(command.Env, "GOOS=windows", "GOARCH=amd64")
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%s\n%v\n%s", shellLine(command), err, output)
-	}
-	windows := exec.Command(wine, program, "run", "/bin/sh")
-	windows.Env = append(os.Environ(), "WINEDEBUG=-all")
-	RunCommand(t, "", windows).Exits(1).SaysMatch("feature of the Linux kernel.*docker run --rm -it --privileged gonsrun")
 }

@@ -190,14 +190,12 @@ func comparable(text string) string {
 // leafStory are the letters of what a run says of the cgroup tree's root: it
 // hands controllers down, at once or after having moved the processes in it, and
 // at the end may move them back. Which of it happens depends on what others do.
-var leafStory = regexp.MustCompile(`^(d|blm*d)(um*)?$`)
+var leafStory = regexp.MustCompile(`^(d|lm*d)(um*)?$`)
 
 // leafLetter is a letter for what leafStory knows, "" for all else.
 func leafLetter(said string) string {
 	has := func(text string) bool { return strings.Contains(said, text) }
 	switch {
-	case has("/cgroup.subtree_control") && has("EBUSY"):
-		return "b"
 	case has("/cgroup.subtree_control") && has(`, "-`):
 		return "u"
 	case has("/cgroup.subtree_control"):

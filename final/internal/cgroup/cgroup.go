@@ -191,12 +191,7 @@ func (g *Group) dir(t Tree) string { return t.Dir + "/" + prefix + g.ID }
 func (g *Group) Make(r Resources) error {
 	why := "A new folder in a cgroup tree is a new cgroup."
 	for _, t := range g.Trees {
-		if t.V2 {
-			if err := t.handDown(); err != nil {
-				return err
-			}
-		}
-		if err := mkdir(why, g.dir(t)); err != nil {
+		if err := g.makeIn(t, why); err != nil {
 			return err
 		}
 		why = ""
@@ -215,6 +210,28 @@ func (g *Group) Make(r Resources) error {
 	return nil
 }
 
+// makeIn makes the group in a tree.
+func (g *Group) makeIn(t Tree, why string) error {
+	if t.V2 {
+		defer t.lock()()
+		if err := t.handDown(); err != nil {
+			return err
+		}
+	}
+	return mkdir(why, g.dir(t))
+}
+
+// lock keeps others away while we hand controllers down, or take them back, and
+// returns the function that lets them come.
+func (t Tree) lock() (unlock func()) {
+	fd, err := unix.Open(t.Dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return func() {} // what is wrong with the tree shows at once
+	}
+	_ = unix.Flock(fd, unix.LOCK_EX)
+	return func() { unix.Close(fd) }
+}
+
 // set sets one limit, if it is this tree's to set.
 func (g *Group) set(t Tree, s setting) error {
 	file := g.dir(t) + "/" + s.file
@@ -226,7 +243,9 @@ func (g *Group) set(t Tree, s setting) error {
 
 // handDown gives the groups of a v2 tree its controllers. Where the tree's root
 // is not the kernel's own, as in Docker, it must hold no process of its own:
-// those that it has move to a leaf (cgroups(7), "no internal processes").
+// those that it has move to a leaf (cgroups(7), "no internal processes"). The
+// kernel's own root has no type. The kernel would say EBUSY for some controllers
+// only, and for others make of the root something that cannot have such groups.
 func (t Tree) handDown() error {
 	file := t.Dir + "/cgroup.subtree_control"
 	has := strings.Fields(narrate.Read(file))
@@ -239,23 +258,27 @@ func (t Tree) handDown() error {
 	if missing == "" {
 		return nil
 	}
-	err := narrate.TryWrite("In v2 a group gets controllers from its parent.", file, missing)
-	if !errors.Is(err, unix.EBUSY) {
-		return err
+	if narrate.Read(t.Dir+"/cgroup.type") != "" && narrate.Read(t.Dir+"/cgroup.procs") != "" {
+		to := t.Dir + "/" + leaf
+		if err := mkdir("There are processes in this group. They move into a leaf.", to); err != nil && !errors.Is(err, unix.EEXIST) {
+			return err
+		}
+		move(t.Dir, to)
 	}
-	to := t.Dir + "/" + leaf
-	if err := mkdir("Busy: there are processes in it. They move into a leaf.", to); err != nil && !errors.Is(err, unix.EEXIST) {
-		return err
-	}
-	move(t.Dir, to)
-	return narrate.TryWrite("Once more.", file, missing)
+	return narrate.TryWrite("In v2 a group gets controllers from its parent.", file, missing)
 }
 
 // move moves all processes of one group to another, best effort: some end
-// while we do it.
+// while we do it, and some are born.
 func move(from, to string) {
-	for _, pid := range strings.Fields(narrate.Read(from + "/cgroup.procs")) {
-		narrate.TryWrite("", to+"/cgroup.procs", pid)
+	for range 10 {
+		pids := strings.Fields(narrate.Read(from + "/cgroup.procs"))
+		for _, pid := range pids {
+			narrate.TryWrite("", to+"/cgroup.procs", pid)
+		}
+		if len(pids) == 0 {
+			return
+		}
 	}
 }
 
@@ -332,17 +355,24 @@ func (g *Group) Remove() error {
 		if err := removeFolder(g.dir(t)); err != nil {
 			failed = err
 		}
-		if !t.V2 {
-			continue
-		}
-		if others, _ := filepath.Glob(t.Dir + "/" + prefix + "*"); len(others) == 1 && others[0] == t.Dir+"/"+leaf {
-			narrate.TryWrite("The last group is gone: the root takes its processes back.",
-				t.Dir+"/cgroup.subtree_control", "-"+strings.Join(t.Controllers, " -"))
-			move(t.Dir+"/"+leaf, t.Dir)
-			removeFolder(t.Dir + "/" + leaf)
+		if t.V2 {
+			t.takeBack()
 		}
 	}
 	return failed
+}
+
+// takeBack undoes handDown after the last group.
+func (t Tree) takeBack() {
+	defer t.lock()()
+	others, _ := filepath.Glob(t.Dir + "/" + prefix + "*")
+	if len(others) != 1 || others[0] != t.Dir+"/"+leaf {
+		return
+	}
+	narrate.TryWrite("The last group is gone: the root takes its processes back.",
+		t.Dir+"/cgroup.subtree_control", "-"+strings.Join(t.Controllers, " -"))
+	move(t.Dir+"/"+leaf, t.Dir)
+	removeFolder(t.Dir + "/" + leaf)
 }
 
 // removeFolder removes a group, when its last process is really gone: the

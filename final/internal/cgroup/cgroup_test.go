@@ -415,11 +415,24 @@ func TestLeaf(t *testing.T) {
 		t.Skip("making a cgroup needs root: go test -exec sudo ./final/internal/cgroup")
 	}
 	root := rootWithProcess(t)
+	for _, controllers := range [][]string{{"memory"}, {"pids"}} {
+		root.Controllers = controllers
+		t.Run(controllers[0], func(t *testing.T) { leafInAndOut(t, root) })
+	}
+}
+
+func leafInAndOut(t *testing.T, root Tree) {
 	g := &Group{ID: "inner", Trees: []Tree{root}}
 	before := narrate.Read(root.Dir + "/cgroup.procs")
 	if err := g.Make(Resources{}); err != nil {
 		t.Fatal(err)
 	}
+	process, _ := container(t, &Group{})
+	if err := g.Add(process.Process.Pid, false); err != nil {
+		t.Errorf("nobody can live in the group: %v", err)
+	}
+	g.Kill()
+	process.Wait()
 	if in, leafs := narrate.Read(root.Dir+"/cgroup.procs"), narrate.Read(root.Dir+"/"+leaf+"/cgroup.procs"); in != "" || leafs != before {
 		t.Errorf("the root holds %q, the leaf %q; expected %q in the leaf", in, leafs, before)
 	}
@@ -435,8 +448,9 @@ func TestLeaf(t *testing.T) {
 }
 
 // rootWithProcess makes a cgroup that stands for the root of a v2 tree as Docker
-// gives it to a container: it has controllers, and a process in it. memory is
-// one of those that a group with processes cannot hand down; pids is not.
+// gives it to a container: it has controllers, and a process in it. A group with
+// processes cannot hand memory down (EBUSY); it can hand pids down, but is
+// threaded from then on, and no process can live below it.
 func rootWithProcess(t *testing.T) Tree {
 	t.Helper()
 	for _, tree := range mounted() {
@@ -445,16 +459,17 @@ func rootWithProcess(t *testing.T) Tree {
 			continue
 		}
 		t.Cleanup(func() { removeFolder(dir) })
-		if !slices.Contains(strings.Fields(narrate.Read(dir+"/cgroup.controllers")), "memory") {
+		has := strings.Fields(narrate.Read(dir + "/cgroup.controllers"))
+		if !slices.Contains(has, "memory") || !slices.Contains(has, "pids") {
 			continue
 		}
 		process, _ := container(t, &Group{})
 		if err := narrate.TryWrite("", dir+"/cgroup.procs", fmt.Sprint(process.Process.Pid)); err != nil {
 			t.Fatal(err)
 		}
-		return Tree{Dir: dir, V2: true, Controllers: []string{"memory"}}
+		return Tree{Dir: dir, V2: true}
 	}
-	t.Skip("the root of the v2 tree here does not hand the controller memory down, or there is none")
+	t.Skip("the root of the v2 tree here does not hand the controllers memory and pids down, or there is none")
 	return Tree{}
 }
 
