@@ -55,7 +55,9 @@ func TestExecNarrationEqualsStrace(t *testing.T) {
 func TestRootlessNarrationEqualsStrace(t *testing.T) {
 	nothingLeft(t)
 	user := ordinaryUser(t)
-	equalsStrace(t, user, "run", "/bin/sh", "-c", "cd /; exit 3")
+	if os.Geteuid() != 0 || !testing.Short() {
+		equalsStrace(t, user, "run", "/bin/sh", "-c", "cd /; exit 3")
+	}
 	if os.Geteuid() == 0 { // else strace, too, is kept from looking into the process that exec sends
 		equalsStrace(t, user, "exec", detached(t, user, "sleep", "1000"), "true")
 	}
