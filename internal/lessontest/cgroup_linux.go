@@ -46,8 +46,8 @@ func groupDirs(pid int) (dirs []string) {
 			continue
 		}
 		for _, tree := range cgroupTrees() {
-			if tree.v1 == fields[1] {
-				dirs = append(dirs, filepath.Join(tree.dir, fields[2]))
+			if below, err := filepath.Rel(tree.root, fields[2]); err == nil && tree.v1 == fields[1] {
+				dirs = append(dirs, filepath.Join(tree.dir, below))
 			}
 		}
 	}
@@ -55,22 +55,24 @@ func groupDirs(pid int) (dirs []string) {
 }
 
 // cgroupTree is a mounted cgroup tree: of v1 controllers, or of v2 when v1 is "".
-type cgroupTree struct{ dir, v1, controllers string }
+// The group root is at dir: not always the tree's, Docker's containers see of v1
+// only their own group and what is below.
+type cgroupTree struct{ root, dir, v1, controllers string }
 
 // cgroupTrees reads the mount table, see proc_pid_mountinfo(5).
 func cgroupTrees() (trees []cgroupTree) {
 	for _, line := range lines("/proc/self/mountinfo") {
 		mount, super, _ := strings.Cut(line, " - ")
-		dir := strings.Fields(mount)[4]
+		root, dir := strings.Fields(mount)[3], strings.Fields(mount)[4]
 		switch options := strings.Fields(super); options[0] {
 		case "cgroup2":
 			controllers, _ := os.ReadFile(dir + "/cgroup.controllers")
-			trees = append(trees, cgroupTree{dir, "", string(controllers)})
+			trees = append(trees, cgroupTree{root, dir, "", string(controllers)})
 		case "cgroup":
 			controllers := slices.DeleteFunc(strings.Split(options[2], ","), func(option string) bool {
 				return option == "rw" || option == "ro" || strings.Contains(option, "release_agent") || option == "xattr"
 			})
-			trees = append(trees, cgroupTree{dir, strings.Join(controllers, ","), strings.Join(controllers, " ")})
+			trees = append(trees, cgroupTree{root, dir, strings.Join(controllers, ","), strings.Join(controllers, " ")})
 		}
 	}
 	return trees
