@@ -161,9 +161,11 @@ func tidy() {
 	os.Remove(Root())
 }
 
-// Kept reports whether a living process looks after the container.
+// Kept reports whether a living process looks after the container. It opens the
+// lock for reading: that a file that could be written to was closed is how whoever
+// follows the log learns that the keeper has ended.
 func (d *Dir) Kept() bool {
-	fd, err := unix.Open(d.Path+"/lock", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(d.Path+"/lock", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return false
 	}

@@ -289,6 +289,37 @@ func TestKeeperIsKilled(t *testing.T) {
 	d.Release()
 }
 
+// Asking who looks after a container looks to others like nothing: whoever waits
+// for the keeper's end would ask again, and wake itself for ever.
+func TestKeptIsQuiet(t *testing.T) {
+	ownFolder(t)
+	d, err := Create(NewID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(events)
+	if _, err := unix.InotifyAddWatch(events, d.Path, unix.IN_MODIFY|unix.IN_CREATE|unix.IN_DELETE|unix.IN_MOVE|unix.IN_CLOSE_WRITE); err != nil {
+		t.Fatal(err)
+	}
+	if !d.Kept() {
+		t.Error("we do not look after it")
+	}
+	if n, err := unix.Read(events, make([]byte, 4096)); err != unix.EAGAIN {
+		t.Errorf("Kept has made %d bytes of events, %v", n, err)
+	}
+	d.Release()
+	if n, err := unix.Read(events, make([]byte, 4096)); err != nil || n == 0 {
+		t.Errorf("that the keeper lets go makes no event: %d bytes, %v", n, err)
+	}
+	if d.Kept() {
+		t.Error("somebody looks after it, after Release")
+	}
+}
+
 // Whoever inherits the lock keeps the container, too.
 func TestInheritedLock(t *testing.T) {
 	ownFolder(t)
