@@ -33,7 +33,7 @@ func TestBadInput(t *testing.T) {
 	}
 	os.Remove(noProc + "/proc")
 
-	for _, bad := range []struct {
+	for i, bad := range []struct {
 		flags string // separated by blanks
 		says  []string
 	}{
@@ -87,6 +87,9 @@ func TestBadInput(t *testing.T) {
 		{"-w /no/such/folder", []string{"/no/such/folder"}},
 		{"-rootfs " + noProc, []string{noProc, "proc"}},
 	} {
+		if i%lessontest.Sized(1, 3) != 0 { // with -test.short every third
+			continue
+		}
 		t.Run(bad.flags[:min(len(bad.flags), 40)], func(t *testing.T) {
 			nothingLeft(t)
 			args := append([]string{"run"}, append(strings.Split(bad.flags, " "), "true")...)
