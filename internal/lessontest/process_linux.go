@@ -98,13 +98,27 @@ func alive(pid int) []process {
 	return slices.DeleteFunc(descendants(pid), func(p process) bool { return p.state == "Z" || p.state == "X" })
 }
 
-// find waits for a process below pid with these last arguments.
+// find waits for a process below pid with these arguments and no others: those
+// of what only becomes this command end like them.
 func find(t testing.TB, pid int, args ...string) process {
+	t.Helper()
+	return findWhere(t, pid, func(p process) bool { return slices.Equal(p.args, args) }, args)
+}
+
+// findEnding waits for a process below pid with these last arguments.
+func findEnding(t testing.TB, pid int, args ...string) process {
+	t.Helper()
+	return findWhere(t, pid, func(p process) bool {
+		return len(p.args) >= len(args) && slices.Equal(p.args[len(p.args)-len(args):], args)
+	}, args)
+}
+
+func findWhere(t testing.TB, pid int, is func(process) bool, args []string) process {
 	t.Helper()
 	var found process
 	if !Eventually(Patience, func() bool {
 		for _, p := range alive(pid) {
-			if len(p.args) >= len(args) && slices.Equal(p.args[len(p.args)-len(args):], args) {
+			if is(p) {
 				found = p
 				return true
 			}

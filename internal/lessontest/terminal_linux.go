@@ -190,7 +190,7 @@ func (term *Terminal) WaitForeground(args ...string) process {
 	term.t.Helper()
 	var p process
 	if !Eventually(Patience, func() bool {
-		p = find(term.t, term.Command.Process.Pid, args...)
+		p = findEnding(term.t, term.Command.Process.Pid, args...)
 		return p.group == term.Foreground()
 	}) {
 		term.fail("%s is in the foreground process group (%d)", p, term.Foreground())
