@@ -82,6 +82,9 @@ func execute(args []string) int {
 	if c.prepare != nil {
 		c.prepare(&config)
 	}
+	if !c.narrates {
+		return narrate.Errand(config, func() int { return c.do(f.Args()) })
+	}
 	return narrate.HostSide(config, func() int { return c.do(f.Args()) })
 }
 

@@ -15,10 +15,10 @@ import (
 // console is what the container's stdin, stdout and stderr are connected to:
 // ours, a terminal of its own, or, when detached, the log.
 type console struct {
-	containerEnd int // what the container's side gets as consoleFD
-	hostEnd      int // the socket over which a terminal's master comes, or the pipe that ends in the log
-	finished     chan struct{}
-	restore      func()
+	containerEnd int           // what the container's side gets as consoleFD
+	hostEnd      int           // the socket over which a terminal's master comes, or the pipe that ends in the log
+	finished     chan struct{} // closed when the last byte has come; nil when nothing is copied
+	restore      func()        // our terminal's mode, and what follows it
 }
 
 // openConsole makes what connects the two sides. The container's side connects
@@ -45,35 +45,44 @@ func (c *container) openConsole(o *options) error {
 // startConsole begins to copy, when the command has begun.
 func (c *container) startConsole() error {
 	con := &c.console
-	con.finished = make(chan struct{})
 	switch {
 	case c.spec.Process.Terminal:
 		master, err := terminal.ReceiveFile(con.hostEnd)
 		if err != nil {
 			return err
 		}
-		var in, out = 0, io.Writer(os.Stdout)
-		if c.state.Detached {
-			in, out = -1, c.log
-		} else {
-			if con.restore, err = terminal.Raw(0); err != nil {
-				con.restore = func() {} // stdin is not a terminal: what comes from there is typed
-			}
-			terminal.FollowSize(master, 1)
-		}
-		go func() {
-			terminal.Copy(master, in, out)
-			close(con.finished)
-		}()
+		con.copyTerminal(master, c.log)
 	case c.state.Detached:
+		con.finished = make(chan struct{})
 		go func() {
-			io.Copy(c.log, os.NewFile(uintptr(con.hostEnd), "output"))
+			output := os.NewFile(uintptr(con.hostEnd), "output")
+			io.Copy(c.log, output)
+			io.Copy(io.Discard, output) // the disk is full: that is no reason for the command to wait
 			close(con.finished)
 		}()
-	default:
-		close(con.finished)
 	}
 	return nil
+}
+
+// copyTerminal copies between the command's terminal and ours, or to the log.
+// When nobody reads what it prints any more, the command's terminal hangs up.
+func (con *console) copyTerminal(master int, log io.Writer) {
+	con.finished = make(chan struct{})
+	in, out, unfollow := 0, io.Writer(os.Stdout), func() {}
+	if log != nil {
+		in, out = -1, log
+	} else {
+		if restore, err := terminal.Raw(0); err == nil { // else stdin is not a terminal: what comes from there is typed
+			con.restore = restore
+		}
+		unfollow = terminal.FollowSize(master, 1)
+	}
+	go func() {
+		terminal.Copy(master, in, out)
+		unfollow()
+		unix.Close(master)
+		close(con.finished)
+	}()
 }
 
 // finishConsole waits until the last byte of output has arrived, and leaves our

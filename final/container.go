@@ -247,6 +247,9 @@ func all() ([]*container, error) {
 
 // find finds a container by its name, its id, or the beginning of its id.
 func find(name string) (*container, error) {
+	if name == "" {
+		return nil, fmt.Errorf("a container's name is empty: see  final ps -a")
+	}
 	list, err := all()
 	if err != nil {
 		return nil, err

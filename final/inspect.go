@@ -129,11 +129,7 @@ func statsCommand() command {
 			before := map[string]int64{}
 			printStats(before, 0)
 			for !once && err == nil {
-				select {
-				case <-narrate.Interrupted():
-					return 0
-				case <-time.After(time.Second):
-				}
+				time.Sleep(time.Second)
 				fmt.Print("\x1b[H\x1b[J")
 				printStats(before, time.Second)
 			}

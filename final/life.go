@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -157,7 +158,7 @@ func waitFor(process int, patience time.Duration) bool {
 
 // awaitKeeper waits until whoever looks after the container has cleaned up.
 func (c *container) awaitKeeper() {
-	fd, err := unix.Open(c.dir.Path+"/lock", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(c.dir.Path+"/lock", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return // removed already
 	}
@@ -193,8 +194,7 @@ func killCommand() command {
 
 // parseSignal reads TERM, SIGTERM or 15.
 func parseSignal(name string) (syscall.Signal, error) {
-	var number int
-	if _, err := fmt.Sscanf(name, "%d", &number); err == nil && number > 0 && number <= 64 {
+	if number, err := strconv.Atoi(name); err == nil && number > 0 && number <= 64 {
 		return syscall.Signal(number), nil
 	}
 	upper := strings.ToUpper(name)

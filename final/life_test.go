@@ -72,6 +72,8 @@ func TestKillSignal(t *testing.T) {
 	id := detached(t, lesson, "-network", "none", "sh", "-c", "trap 'echo hup; exit 3' HUP; echo ready; while :; do sleep 0.05; done")
 	expectLog(t, lesson, id, "ready\n")
 	lesson.Type(t, "kill", "-s", "nosuch", id).Says("nosuch").Exits(125)
+	lesson.Type(t, "kill", "-s", "9abc", id).Says("9abc").Exits(125)
+	lesson.Type(t, "rm", "-f", "").Says("empty").Exits(125)
 	lesson.Type(t, "kill", "-s", "HUP", id).Prints(id + "\n").Exits(0)
 	expectLog(t, lesson, id, "ready\nhup\n")
 	if !lessontest.Eventually(lessontest.Patience, func() bool {
@@ -112,6 +114,39 @@ func TestFind(t *testing.T) {
 	lesson.Type(t, "inspect", ids[0][:11]).PrintsMatch(ids[0]).Exits(0)
 	lesson.Type(t, append([]string{"rm", "-f"}, ids...)...).Prints(strings.Join(ids, "\n") + "\n").Exits(0)
 	lesson.Type(t, "inspect", ids[0]).Says(ids[0], "no container").Exits(125)
+}
+
+// What only waits, a signal ends, as any other program.
+func TestWaitIsInterrupted(t *testing.T) {
+	asRoot(t)
+	id := detached(t, lesson, "-network", "none", "sh", "-c", "trap '' TERM; echo begun; while :; do sleep 1; done")
+	for _, args := range [][]string{{"logs", "-f", id}, {"stop", "-t", "1000", id}} {
+		waiting := exec.Command(lessontest.Program(), args...)
+		if err := waiting.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if !lessontest.Eventually(lessontest.Patience, func() bool { return sleeps(waiting.Process.Pid) }) {
+			t.Errorf("%v does not wait", args)
+		}
+		waiting.Process.Signal(unix.SIGINT)
+		waiting.Wait()
+		if status := waiting.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != unix.SIGINT {
+			t.Errorf("%v ended with %v, expected SIGINT", args, waiting.ProcessState)
+		}
+	}
+}
+
+// sleeps reports whether a process has a thread that waits in poll(2).
+func sleeps(pid int) bool {
+	calls, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+	for _, file := range calls {
+		call, _ := os.ReadFile(file)
+		number, _, _ := strings.Cut(string(call), " ")
+		if number == fmt.Sprint(unix.SYS_PPOLL) {
+			return true
+		}
+	}
+	return false
 }
 
 // A log of 100 MB is whole and in order, and logs -f ends with the container.

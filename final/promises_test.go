@@ -421,3 +421,46 @@ func resize(t *testing.T, term *lessontest.Terminal, columns, rows uint16) {
 		t.Fatalf("TIOCSWINSZ: %v", err)
 	}
 }
+
+// A command that cannot be started has its exit status on a terminal, too, and
+// leaves no process that nobody reaps.
+func TestNoCommandOnTerminal(t *testing.T) {
+	everyone(t, func(t *testing.T, who lessontest.Lesson) {
+		id := detached(t, who, "-network", "none", "sleep", "1000")
+		outer := outerShell(t, who)
+		for status, typed := range map[string]string{
+			"127 ": "run -network none -t nosuchcommand",
+			"126 ": "run -network none -t /etc/passwd",
+			"127":  "exec -t " + id + " nosuchcommand",
+		} {
+			outer.Type(lessontest.Program() + " -quiet " + typed + "; echo status $?\" \"\n")
+			outer.Expect("status " + strings.TrimSpace(status) + " ")
+			outer.Expect("outer$ ")
+		}
+		outer.Type("exit 0\n")
+		outer.Wait()
+	})
+}
+
+// Nobody has been told the id of a detached container whose command cannot be
+// started: nothing of it stays.
+func TestNoCommandDetached(t *testing.T) {
+	everyone(t, func(t *testing.T, who lessontest.Lesson) {
+		for _, flag := range []string{"-rm=false", "-t"} {
+			who.Type(t, "-quiet", "run", "-d", flag, "-network", "none", "nosuchcommand").Prints("").Says("nosuchcommand").Exits(127)
+		}
+		who.Type(t, "ps", "-a").PrintsMatch(`^ID[^\n]*\n$`)
+	})
+}
+
+// When nobody reads any more what a command prints on its terminal, that hangs up.
+func TestReaderOfTerminalGone(t *testing.T) {
+	everyone(t, func(t *testing.T, who lessontest.Lesson) {
+		outer := outerShell(t, who)
+		outer.Type(lessontest.Program() + " -quiet run -network none -t yes yes yes | head -n 1\n")
+		outer.Expect("yes yes\r\n")
+		outer.Expect("outer$ ")
+		outer.Type("exit 0\n")
+		outer.Wait()
+	})
+}

@@ -188,6 +188,9 @@ func (c *container) wait() int {
 			narrate.Evidence("oom_kill %d: the memory limit was reached, and the kernel killed a process for it", kills)
 		}
 	}
+	if !narrate.Began() { // nobody has been told its id
+		c.state.AutoRemove = true
+	}
 	c.state.Finished = time.Now()
 	c.become(stopped)
 	return c.state.ExitStatus
@@ -197,16 +200,20 @@ func (c *container) wait() int {
 // returns its exit status. begun is called when the command runs.
 func (c *container) await(pid int, begun func()) int {
 	var info unix.Siginfo
+	var broken error
 	narrate.Wait("All is set up. Now wait until the command ends, and learn how it ended.",
 		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
 		func() error {
-			if err := c.startConsole(); err != nil {
-				return err
+			if narrate.Began() {
+				if broken = c.startConsole(); broken != nil {
+					unix.Kill(pid, unix.SIGKILL)
+				}
+				begun()
 			}
-			begun()
 			return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED, nil)
 		})
 	c.finishConsole()
+	check(broken)
 	return narrate.Status(&info)
 }
 

@@ -33,8 +33,10 @@ func (e *StatusError) ExitStatus() int { return e.Status }
 func (e *StatusError) Unwrap() error { return e.Err }
 
 // Fail ends this side with what went wrong and what to do about it. Deferred
-// functions of the host's side run first: they remove what was made.
+// functions of the host's side run first: they remove what was made. After a
+// signal has killed the container it is no wonder that something fails.
 func Fail(err error) {
+	stopIfInterrupted()
 	Report(err)
 	end(ExitStatus(err))
 }

@@ -125,9 +125,6 @@ func (h *hostSide) end(sig syscall.Signal) {
 	}
 }
 
-// Interrupted is closed when a signal has told this program to end.
-func Interrupted() <-chan struct{} { return host.interrupted }
-
 // running returns the pid of the process that is about to become the command.
 func (h *hostSide) running() int {
 	h.mu.Lock()

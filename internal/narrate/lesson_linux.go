@@ -44,6 +44,18 @@ func HostSide(c Config, run func() int) (status int) {
 	Speak(c)
 	terminal.remember()
 	host.watchSignals()
+	return unwinding(run)
+}
+
+// Errand is HostSide for what makes no container: a signal ends it at once.
+func Errand(c Config, run func() int) (status int) {
+	Speak(c)
+	return unwinding(run)
+}
+
+// unwinding calls run, and the functions that it has deferred also when it ends
+// in the middle.
+func unwinding(run func() int) (status int) {
 	host.unwinds = true
 	defer func() {
 		if reason := recover(); reason != nil {

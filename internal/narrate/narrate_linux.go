@@ -172,7 +172,7 @@ func announce(why, call string, answerFollows bool) {
 	}
 	b.call(call)
 	b.open = answerFollows && config.Compact && !config.Pause
-	b.held = answerFollows && !onTerminal
+	b.held = answerFollows && !onTerminal && !config.Pause
 	b.print()
 }
 

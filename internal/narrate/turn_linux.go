@@ -101,6 +101,10 @@ func Wait(why, call string, do func() error) {
 	}
 }
 
+// Began reports, inside of Wait's do, whether the container's side has become the
+// command. If not, it has failed, and has said why.
+func Began() bool { return host.began }
+
 // Become narrates the execve with which the container's side becomes the
 // command. It returns only by ending the program: with exit status 127 when
 // the command is not there, and 126 when it cannot be run.

@@ -289,7 +289,7 @@ func mkdir(why, dir string) error {
 // Add puts a process into the group. What it starts will be born there. With
 // v2Only it is left to the process to Join the trees of v1.
 func (g *Group) Add(pid int, v2Only bool) error {
-	why := "The container's first process goes in. What it starts will be born there."
+	why := "The process goes in. What it starts will be born there."
 	for _, t := range g.Trees {
 		if v2Only && !t.V2 {
 			continue
