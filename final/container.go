@@ -292,8 +292,10 @@ func (c *container) kill(sig unix.Signal) error {
 // sweep removes what killed keepers left: their containers died with them.
 func sweep() (swept []string) {
 	dirs, _ := state.List()
+	alive := 0
 	for _, dir := range dirs {
 		if dir.Kept() {
+			alive++
 			continue
 		}
 		c, err := load(dir)
@@ -310,6 +312,9 @@ func sweep() (swept []string) {
 		}
 		c.destroy()
 		swept = append(swept, c.state.ID)
+	}
+	if alive == 0 {
+		sweepNetwork()
 	}
 	return swept
 }

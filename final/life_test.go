@@ -125,7 +125,7 @@ func TestWaitIsInterrupted(t *testing.T) {
 		if err := waiting.Start(); err != nil {
 			t.Fatal(err)
 		}
-		if !lessontest.Eventually(lessontest.Patience, func() bool { return sleeps(waiting.Process.Pid) }) {
+		if !lessontest.Eventually(lessontest.Patience, func() bool { return waitsIn(waiting.Process.Pid, unix.SYS_PPOLL) }) {
 			t.Errorf("%v does not wait", args)
 		}
 		waiting.Process.Signal(unix.SIGINT)
@@ -136,13 +136,12 @@ func TestWaitIsInterrupted(t *testing.T) {
 	}
 }
 
-// sleeps reports whether a process has a thread that waits in poll(2).
-func sleeps(pid int) bool {
+// waitsIn reports whether a process has a thread that waits in a system call.
+func waitsIn(pid, call int) bool {
 	calls, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
 	for _, file := range calls {
-		call, _ := os.ReadFile(file)
-		number, _, _ := strings.Cut(string(call), " ")
-		if number == fmt.Sprint(unix.SYS_PPOLL) {
+		text, _ := os.ReadFile(file)
+		if number, _, _ := strings.Cut(string(text), " "); number == fmt.Sprint(call) {
 			return true
 		}
 	}

@@ -110,7 +110,7 @@ func (c *container) connect() error {
 		return explainLink(err)
 	}
 	var plugged error
-	err = firewall.Masquerade(networkDir(), network, bridge, func() {
+	err = firewall.Masquerade(networkDir(), pool.Lock(), network, bridge, func() {
 		plugged = host.NewVeth(netlink.Veth{
 			Name: c.veth(), Bridge: bridge,
 			PeerName: "eth0", PeerHardware: netlink.Hardware(address), PID: c.state.PID,
@@ -191,10 +191,35 @@ func (c *container) disconnect() {
 	defer host.Close()
 	defer c.netns.Close()
 	if len(pool.Leases()) == 0 {
-		firewall.Remove(networkDir(), func() { host.DeleteAll() })
-		pool.Forget()
+		removeNetwork(pool, host)
 	} else if _, err := host.Index(c.veth()); err == nil {
 		host.DeleteLink(c.veth())
+	}
+}
+
+// removeNetwork removes what all containers share, after the last one.
+func removeNetwork(pool *ippool.Pool, host *netlink.Conn) {
+	firewall.Remove(networkDir(), pool.Lock(), func() { host.DeleteAll() })
+	pool.Forget()
+}
+
+// sweepNetwork removes it where whoever should have done so was killed.
+func sweepNetwork() {
+	if unix.Access(networkDir(), unix.F_OK) != nil {
+		return
+	}
+	pool, err := ippool.Open(networkDir())
+	if err != nil {
+		return
+	}
+	defer pool.Close()
+	host, err := netlink.Open()
+	if err != nil {
+		return
+	}
+	defer host.Close()
+	if len(pool.Leases()) == 0 {
+		removeNetwork(pool, host)
 	}
 }
 

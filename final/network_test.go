@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -332,5 +333,73 @@ func TestInterfaces(t *testing.T) {
 		return err != nil
 	}) {
 		t.Error("the bridge stays when its last container is gone")
+	}
+}
+
+// slowTool returns a folder for PATH, in which nft is one that waits, when its
+// arguments contain what, until the file "go" is there. While it waits there is
+// the file "waiting".
+func slowTool(t *testing.T, what string) (dir string) {
+	t.Helper()
+	nft := lessontest.NeedTool(t, "nft")
+	dir = t.TempDir()
+	script := fmt.Sprintf("#!/bin/sh\ncase \"$*\" in *'%s'*)\n\ttouch %[2]s/waiting\n\twhile [ ! -e %[2]s/go ]; do sleep 0.01; done\nesac\nexec %[3]s \"$@\"\n", what, dir, nft)
+	if err := os.WriteFile(dir+"/nft", []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// there waits for a file.
+func there(t *testing.T, path string) {
+	t.Helper()
+	if !lessontest.Eventually(lessontest.Patience, func() bool { _, err := os.Stat(path); return err == nil }) {
+		t.Fatalf("%s is not there", path)
+	}
+}
+
+// Ctrl-C while the firewall's rules are being removed is not meant for the tool
+// that does it.
+func TestInterruptAtTheEnd(t *testing.T) {
+	asRoot(t)
+	slow := slowTool(t, "delete")
+	run := exec.Command(lessontest.Program(), "-quiet", "run", "-t=false", "true")
+	run.Env = append(os.Environ(), "PATH="+slow+":"+os.Getenv("PATH"))
+	term := lessontest.NewTerminal(t, 80, run)
+	there(t, slow+"/waiting")
+	term.Type("\x03")
+	term.Expect("^C")
+	os.WriteFile(slow+"/go", nil, 0o644)
+	term.Wait()
+	if _, err := os.Stat("/run/gonsrun-network"); err == nil {
+		t.Error("what is known of the network is left behind")
+	}
+}
+
+// Who is killed while the firewall's tool works leaves it at work. The sweep
+// waits for its end, and removes what it has made.
+func TestKilledWithToolAtWork(t *testing.T) {
+	asRoot(t)
+	slow := slowTool(t, "table")
+	run := exec.Command(lessontest.Program(), "-quiet", "run", "true")
+	run.Env = append(os.Environ(), "PATH="+slow+":"+os.Getenv("PATH"))
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	there(t, slow+"/waiting")
+	run.Process.Kill()
+	run.Wait()
+	sweep := exec.Command(lessontest.Program(), "sweep")
+	if err := sweep.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- sweep.Wait() }()
+	if !lessontest.Eventually(lessontest.Patience, func() bool { return len(ended) > 0 || waitsIn(sweep.Process.Pid, unix.SYS_FLOCK) }) {
+		t.Error("the sweep neither ends nor waits")
+	}
+	os.WriteFile(slow+"/go", nil, 0o644)
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

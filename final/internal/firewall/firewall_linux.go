@@ -55,14 +55,13 @@ type network struct {
 	bridge string
 }
 
-// A tool knows how to make the rules, and to remove them. While it does it calls
-// meanwhile, once.
+// A tool knows how to make the rules, and to remove them.
 type tool interface {
 	name() string
 	present(known chains) bool // the rules are there already, and have effect
 	passes(c chain) bool       // the rules have a part in what c decides
-	add(known chains, n network, meanwhile func()) error
-	remove(known chains, meanwhile func()) error
+	add(known chains, n network, w work) error
+	remove(known chains, w work) error
 }
 
 // Masquerade lets what comes from prefix by the bridge out into the world, with
@@ -70,11 +69,14 @@ type tool interface {
 // rules are there already, no tool is run. It calls meanwhile, once, while the
 // tool works.
 //
+// lock is what keeps other processes from calling these functions. The tool holds
+// it too: if we are killed, whoever cleans up after us waits until it is done.
+//
 // Without the way out a container may still be of use: ErrNoTool and
 // *BlockedError, and any other error too, are reasons to say so, not to give up.
-func Masquerade(dir string, prefix netip.Prefix, bridge string, meanwhile func()) error {
-	meanwhile = sync.OnceFunc(meanwhile)
-	defer meanwhile() // where no tool is run
+func Masquerade(dir string, lock *os.File, prefix netip.Prefix, bridge string, meanwhile func()) error {
+	w := work{sync.OnceFunc(meanwhile), lock}
+	defer w.meanwhile() // where no tool is run
 	n := network{prefix, bridge}
 	known := askKernel()
 	r, err := readRecord(dir)
@@ -82,7 +84,7 @@ func Masquerade(dir string, prefix netip.Prefix, bridge string, meanwhile func()
 		return err
 	}
 	if r.tool == nil || r.network != n || !r.tool.present(known) {
-		if err := r.change(dir, known, n, meanwhile); err != nil {
+		if err := r.change(dir, known, n, w); err != nil {
 			return err
 		}
 	}
@@ -93,13 +95,13 @@ func Masquerade(dir string, prefix netip.Prefix, bridge string, meanwhile func()
 }
 
 // change makes the rules, with the tool that is right for the host as it is now.
-func (r *record) change(dir string, known chains, n network, meanwhile func()) error {
+func (r *record) change(dir string, known chains, n network, w work) error {
 	chosen := choose(known)
 	if chosen == nil {
 		return ErrNoTool
 	}
 	if r.tool != nil && r.tool != chosen { // iptables came into use after us
-		if err := r.tool.remove(known, func() {}); err != nil {
+		if err := r.tool.remove(known, work{lock: w.lock}); err != nil {
 			return err
 		}
 	}
@@ -107,7 +109,7 @@ func (r *record) change(dir string, known chains, n network, meanwhile func()) e
 	if err := r.write(dir); err != nil { // first, so that whoever finds it can clean up
 		return err
 	}
-	return r.tool.add(known, n, meanwhile)
+	return r.tool.add(known, n, w)
 }
 
 // Remove undoes what Masquerade recorded in dir. Where nothing is recorded,
@@ -116,14 +118,15 @@ func (r *record) change(dir string, known chains, n network, meanwhile func()) e
 // It calls meanwhile, once, while the tool works: whoever removes rules waits in
 // the kernel until no packet is under them any more, some ten milliseconds in
 // which something else that waits can be done.
-func Remove(dir string, meanwhile func()) error {
-	meanwhile = sync.OnceFunc(meanwhile)
-	defer meanwhile() // where no tool is run
+func Remove(dir string, lock *os.File, meanwhile func()) error {
+	w := work{sync.OnceFunc(meanwhile), lock}
+	defer w.meanwhile()           // where no tool is run
+	os.Remove(newRecordFile(dir)) // of one who was killed while writing it
 	r, err := readRecord(dir)
 	if err != nil || r.tool == nil {
 		return err
 	}
-	if err := r.tool.remove(askKernel(), meanwhile); err != nil {
+	if err := r.tool.remove(askKernel(), w); err != nil {
 		return err
 	}
 	if err := r.restoreForward(askKernel()); err != nil {

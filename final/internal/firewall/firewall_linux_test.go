@@ -221,7 +221,7 @@ func checkAll(t *testing.T, wantTool string, forwardAfter string) {
 	dir, before := t.TempDir(), rules(t)
 	wantAnswer(t, "container", world, "no answer")
 	for range 2 { // the second finds the rules in place
-		if err := Masquerade(dir, prefix, testBridge, func() {}); err != nil {
+		if err := Masquerade(dir, nil, prefix, testBridge, func() {}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -234,7 +234,7 @@ func checkAll(t *testing.T, wantTool string, forwardAfter string) {
 	wantAnswer(t, "world", container, "no answer")
 	sh(t, "ip -n world route del "+prefix.String())
 	for range 2 { // the second finds nothing to do
-		if err := Remove(dir, func() {}); err != nil {
+		if err := Remove(dir, nil, func() {}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -286,7 +286,7 @@ func TestNoTool(t *testing.T) {
 	if inOwnNetwork(t) {
 		searchPath = func() []string { return []string{t.TempDir()} }
 		dir, calls := t.TempDir(), 0
-		if err := Masquerade(dir, prefix, testBridge, func() { calls++ }); !errors.Is(err, ErrNoTool) || calls != 1 {
+		if err := Masquerade(dir, nil, prefix, testBridge, func() { calls++ }); !errors.Is(err, ErrNoTool) || calls != 1 {
 			t.Errorf("got %v, want ErrNoTool; meanwhile was called %d times, want 1", err, calls)
 		}
 		wantForward(t, "0")
@@ -304,7 +304,7 @@ func TestOneRunOfNFTForManyStarts(t *testing.T) {
 	masquerade := func(wantRuns int) {
 		t.Helper()
 		calls := 0
-		if err := Masquerade(dir, prefix, testBridge, func() { calls++ }); err != nil {
+		if err := Masquerade(dir, nil, prefix, testBridge, func() { calls++ }); err != nil {
 			t.Fatal(err)
 		}
 		if got := runs(); got != wantRuns || calls != 1 {
@@ -323,7 +323,7 @@ func TestOneRunOfNFTForManyStarts(t *testing.T) {
 	wantAnswer(t, "container", world, hostOutside)
 	sh(t, "nft flush ruleset")
 	calls := 0
-	if err := Remove(dir, func() { calls++ }); err != nil || runs() != 4 || calls != 1 {
+	if err := Remove(dir, nil, func() { calls++ }); err != nil || runs() != 4 || calls != 1 {
 		t.Errorf("after everything is gone: %v, %d runs of tools, want 4; meanwhile was called %d times, want 1", err, runs(), calls)
 	}
 }
@@ -335,7 +335,7 @@ func TestAnotherTableDrops(t *testing.T) {
 	}
 	sh(t, "nft 'table inet mine { chain passing { type filter hook forward priority 0; policy drop; }; }'")
 	dir := t.TempDir()
-	err := Masquerade(dir, prefix, testBridge, func() {})
+	err := Masquerade(dir, nil, prefix, testBridge, func() {})
 	var blocked *BlockedError
 	if !errors.As(err, &blocked) || blocked.Table != "mine" {
 		t.Fatalf("got %v, want a BlockedError about the table mine", err)
@@ -344,7 +344,7 @@ func TestAnotherTableDrops(t *testing.T) {
 	_, advice, _ := strings.Cut(err.Error(), "to let them: ")
 	sh(t, advice)
 	wantAnswer(t, "container", world, hostOutside)
-	if err := Remove(dir, func() {}); err != nil {
+	if err := Remove(dir, nil, func() {}); err != nil {
 		t.Error(err)
 	}
 	wantForward(t, "1") // whoever has such a chain forwards

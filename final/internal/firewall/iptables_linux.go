@@ -80,12 +80,12 @@ func (t iptables) has(known chains, p part) bool {
 	if t.isNFT() {
 		return known.has(p.table, p.chain)
 	}
-	return run(func() {}, t.path, "Are our rules there already?", "", "--wait", "-t", p.table, "-C", p.parent, "-j", p.chain) == nil
+	return work{}.run(t.path, "Are our rules there already?", "", "--wait", "-t", p.table, "-C", p.parent, "-j", p.chain) == nil
 }
 
 // add makes the parts, with one run of iptables-restore(8). A chain that is
 // declared with a colon is made, or emptied.
-func (t iptables) add(known chains, n network, meanwhile func()) error {
+func (t iptables) add(known chains, n network, w work) error {
 	var text strings.Builder
 	for _, p := range parts {
 		fmt.Fprintf(&text, "*%s\n:%s - [0:0]\n", p.table, p.chain)
@@ -97,11 +97,11 @@ func (t iptables) add(known chains, n network, meanwhile func()) error {
 		}
 		text.WriteString("COMMIT\n")
 	}
-	return t.restore(meanwhile, "Outward: what leaves the containers' network gets the host's address as sender, and answers find back. Inward: no new conversations.", text.String())
+	return t.restore(w, "Outward: what leaves the containers' network gets the host's address as sender, and answers find back. Inward: no new conversations.", text.String())
 }
 
 // remove removes the parts that are there.
-func (t iptables) remove(known chains, meanwhile func()) error {
+func (t iptables) remove(known chains, w work) error {
 	var text strings.Builder
 	for _, p := range parts {
 		if t.has(known, p) {
@@ -111,10 +111,10 @@ func (t iptables) remove(known chains, meanwhile func()) error {
 	if text.Len() == 0 {
 		return nil
 	}
-	return t.restore(meanwhile, "The last container is gone: remove our chains from the firewall.", text.String())
+	return t.restore(w, "The last container is gone: remove our chains from the firewall.", text.String())
 }
 
 // restore gives text to iptables-restore; what it does not mention stays.
-func (t iptables) restore(meanwhile func(), why, text string) error {
-	return run(meanwhile, t.path+"-restore", why, text, "--noflush", "--wait")
+func (t iptables) restore(w work, why, text string) error {
+	return w.run(t.path+"-restore", why, text, "--noflush", "--wait")
 }

@@ -26,12 +26,12 @@ func (t nft) passes(c chain) bool { return c.table == tableName }
 
 // add makes the table anew: whatever was in it is replaced, all at once.
 // Removing what is there takes four times as long, and is done only then.
-func (t nft) add(known chains, n network, meanwhile func()) error {
+func (t nft) add(known chains, n network, w work) error {
 	anew := ""
 	if !known.supported || known.hasTable(tableName) {
 		anew = fmt.Sprintf("add table ip %[1]s; delete table ip %[1]s; ", tableName)
 	}
-	return run(meanwhile, t.path, "Outward: what leaves the containers' network gets the host's address as sender, and answers find back. Inward: no new conversations.",
+	return w.run(t.path, "Outward: what leaves the containers' network gets the host's address as sender, and answers find back. Inward: no new conversations.",
 		"", anew+fmt.Sprintf("table ip %[1]s {"+
 			" chain postrouting { type nat hook postrouting priority srcnat; ip saddr %[2]s oifname != %[3]q masquerade; };"+
 			" chain forward { type filter hook forward priority filter; iifname != %[3]q oifname %[3]q ct state new drop; };"+
@@ -39,10 +39,10 @@ func (t nft) add(known chains, n network, meanwhile func()) error {
 }
 
 // remove removes the table, unless somebody else did.
-func (t nft) remove(known chains, meanwhile func()) error {
+func (t nft) remove(known chains, w work) error {
 	if known.supported && !known.hasTable(tableName) {
 		return nil
 	}
-	return run(meanwhile, t.path, "The last container is gone: remove our table from the firewall.",
+	return w.run(t.path, "The last container is gone: remove our table from the firewall.",
 		"", "delete table ip "+tableName)
 }

@@ -21,6 +21,8 @@ type record struct {
 
 func recordFile(dir string) string { return filepath.Join(dir, "firewall") }
 
+func newRecordFile(dir string) string { return recordFile(dir) + ".new" }
+
 // readRecord reads what write wrote.
 func readRecord(dir string) (record, error) {
 	text, err := os.ReadFile(recordFile(dir))
@@ -64,7 +66,7 @@ func (r record) write(dir string) error {
 	if r.ipForward != "" {
 		text += "ip_forward " + r.ipForward + "\n"
 	}
-	temporary := recordFile(dir) + ".new"
+	temporary := newRecordFile(dir)
 	err := os.MkdirAll(dir, 0o700)
 	if err == nil {
 		err = os.WriteFile(temporary, []byte(text), 0o600)

@@ -8,15 +8,25 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"gonsrun/internal/narrate"
 )
 
-// run runs a program, gives it input, calls meanwhile, and waits for the
-// program's end. What it prints is told only in an error.
-func run(meanwhile func(), path, why, input string, arguments ...string) error {
+// work is what goes on around the run of a tool.
+type work struct {
+	meanwhile func()   // is called while the tool works
+	lock      *os.File // the tool holds it as long as it works, whatever becomes of us
+}
+
+// run runs a program, gives it input, and waits for its end. What it prints is
+// told only in an error.
+func (w work) run(path, why, input string, arguments ...string) error {
 	arguments = append([]string{filepath.Base(path)}, arguments...)
-	p, err := start(path, why, input, arguments)
-	meanwhile()
+	p, err := w.start(path, why, input, arguments)
+	if w.meanwhile != nil {
+		w.meanwhile()
+	}
 	if err == nil {
 		err = p.wait()
 	}
@@ -32,7 +42,7 @@ type process struct {
 	output *os.File // a pipe's end: what it prints
 }
 
-func start(path, why, input string, arguments []string) (*process, error) {
+func (w work) start(path, why, input string, arguments []string) (*process, error) {
 	stdin, err := filled(input)
 	if err != nil {
 		return nil, err
@@ -44,12 +54,17 @@ func start(path, why, input string, arguments []string) (*process, error) {
 	}
 	defer writer.Close()
 
+	files := []uintptr{stdin.Fd(), writer.Fd(), writer.Fd()}
+	if w.lock != nil {
+		files = append(files, w.lock.Fd())
+	}
 	p := &process{output: reader}
 	err = narrate.Try(why, fmt.Sprintf("execve(%s, %s, …)", narrate.Quote(path), narrate.Strings(arguments)),
 		func() (err error) {
 			p.pid, err = syscall.ForkExec(path, arguments, &syscall.ProcAttr{
 				Env:   os.Environ(),
-				Files: []uintptr{stdin.Fd(), writer.Fd(), writer.Fd()},
+				Files: files,
+				Sys:   &syscall.SysProcAttr{Setpgid: true}, // Ctrl-C is not meant for it
 			})
 			return err
 		})
@@ -71,6 +86,8 @@ func (p *process) wait() error {
 		case err == syscall.EINTR:
 		case err != nil:
 			return err
+		case status.Signaled():
+			return fmt.Errorf("%s killed it", unix.SignalName(status.Signal()))
 		case status != 0:
 			return fmt.Errorf("exit status %d: %s", status.ExitStatus(), strings.TrimSpace(string(text)))
 		default:

@@ -97,10 +97,16 @@ func (p *Pool) isCurrent() bool {
 	return err == nil && err2 == nil && os.SameFile(ours, current)
 }
 
+// Lock is the lock that is held until Close, and until every process that has
+// inherited it has ended.
+func (p *Pool) Lock() *os.File { return p.lock }
+
 // Close lets the next one in.
 func (p *Pool) Close() error { return p.lock.Close() }
 
 func (p *Pool) file() string { return filepath.Join(p.dir, "leases") }
+
+func (p *Pool) newFile() string { return p.file() + ".new" }
 
 // Network is the range of the pool, not valid while none is chosen.
 func (p *Pool) Network() netip.Prefix { return p.state.network }
@@ -207,7 +213,7 @@ func (p *Pool) Forget() error {
 		return fmt.Errorf("address pool %s: %d addresses are in use", p.dir, n)
 	}
 	p.state = state{}
-	for _, name := range []string{p.file(), p.lock.Name()} { // the lock last: it guards the rest
+	for _, name := range []string{p.newFile(), p.file(), p.lock.Name()} { // the lock last: it guards the rest
 		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("address pool: %w", err)
 		}
@@ -234,7 +240,7 @@ func (p *Pool) write(s state) error {
 	for _, l := range s.leases {
 		fmt.Fprintf(&b, "%s %s\n", l.Address, l.ID)
 	}
-	temporary := p.file() + ".new" // one name is enough: the lock is ours
+	temporary := p.newFile() // one name is enough: the lock is ours
 	if err := os.WriteFile(temporary, b.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("address pool: %w", err)
 	}

@@ -234,7 +234,7 @@ func (d *Dir) Remove() error {
 }
 
 // List returns the folders of all containers. What a killed process left half
-// made or half removed is removed.
+// made or half removed is removed, and the folder of all when there is none.
 func List() ([]*Dir, error) {
 	root := Root()
 	entries, err := os.ReadDir(root)
@@ -257,6 +257,9 @@ func List() ([]*Dir, error) {
 		default:
 			dirs = append(dirs, &Dir{ID: entry.Name(), Path: path})
 		}
+	}
+	if dirs == nil {
+		tidy()
 	}
 	return dirs, nil
 }
