@@ -316,5 +316,8 @@ func sweep() (swept []string) {
 	if alive == 0 {
 		sweepNetwork()
 	}
+	if len(dirs) == 0 {
+		state.Tidy()
+	}
 	return swept
 }

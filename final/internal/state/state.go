@@ -118,7 +118,7 @@ func lockFile(path string, how int) (int, error) {
 func LockNames() (unlock func(), err error) { return lockAll(".names") }
 
 // lockAll holds a lock over all containers of this user. Whoever waited for a
-// file that tidy has removed meanwhile waits at the new one.
+// file that Tidy has removed meanwhile waits at the new one.
 func lockAll(name string) (unlock func(), err error) {
 	for range 1000 {
 		var root string
@@ -141,8 +141,12 @@ func lockAll(name string) (unlock func(), err error) {
 	return nil, err
 }
 
-// tidy removes the folder of all containers after the last one.
-func tidy() {
+// Tidy removes the folder of all containers if there is none. It takes the lock
+// of [LockNames].
+func Tidy() {
+	if unix.Access(Root(), unix.F_OK) != nil {
+		return
+	}
 	var locks []string
 	for _, name := range []string{".names", ".lock"} { // in the order in which a start takes them
 		unlock, err := lockAll(name)
@@ -229,12 +233,12 @@ func (d *Dir) Remove() error {
 		return err
 	}
 	err := os.RemoveAll(gone)
-	tidy()
+	Tidy()
 	return err
 }
 
 // List returns the folders of all containers. What a killed process left half
-// made or half removed is removed, and the folder of all when there is none.
+// made or half removed is removed.
 func List() ([]*Dir, error) {
 	root := Root()
 	entries, err := os.ReadDir(root)
@@ -257,9 +261,6 @@ func List() ([]*Dir, error) {
 		default:
 			dirs = append(dirs, &Dir{ID: entry.Name(), Path: path})
 		}
-	}
-	if dirs == nil {
-		tidy()
 	}
 	return dirs, nil
 }
