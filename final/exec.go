@@ -36,9 +36,11 @@ func execCommand() command {
 			f.BoolVar(&o.input, "i", false, "pass stdin on (it always is)")
 			f.BoolVar(&o.terminal, "t", false, "a terminal of the container's own (default on a terminal)")
 			f.BoolVar(&o.both, "it", false, "-i and -t")
+			f.BoolVar(&o.both, "ti", false, "the same as -it")
 			alias(f, &o.env, "e", "env", "set an environment variable: `NAME=VALUE`")
 			f.StringVar(&o.workdir, "w", "", "start the command in `DIR`")
 			f.StringVar(&o.user, "user", "", "run the command as `UID[:GID] or NAME` of the container")
+			f.StringVar(&o.user, "u", "", "the same as -user")
 		},
 		prepare: func(config *narrate.Config) {
 			o.terminal = o.terminal || o.both || onTerminal()

@@ -17,6 +17,9 @@ import (
 // passes signals on to it, reaps the orphans that the kernel gives to pid 1, and
 // ends when the command does. args are the command's path and its arguments.
 func reap(args []string) {
+	if len(args) < 2 {
+		narrate.FailUsage("\"init\" is what -init puts at pid 1: nobody types it")
+	}
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
 	foreground := onTerminal()

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gonsrun/final/internal/capability"
+	"gonsrun/final/internal/cgroup"
 	"gonsrun/final/internal/doctor"
 	"gonsrun/internal/narrate"
 )
@@ -145,10 +146,13 @@ func printStats(before map[string]int64, interval time.Duration) {
 	fmt.Fprintln(table, "ID\tNAME\tCPU\tMEMORY\tPIDS")
 	list, _ := all()
 	for _, c := range list {
-		if !c.alive() || c.group == nil {
+		if !c.alive() {
 			continue
 		}
-		u := c.group.Usage()
+		u := cgroup.Usage{Memory: -1, MemoryLimit: -1, CPU: -1, Pids: -1, PidsLimit: -1} // nobody counts without a cgroup
+		if c.group != nil {
+			u = c.group.Usage()
+		}
 		cpu := "-"
 		if last, known := before[c.state.ID]; known && u.CPU >= 0 && interval > 0 {
 			cpu = fmt.Sprintf("%.1f%%", float64(u.CPU-last)/float64(interval.Microseconds())*100)

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,23 +33,30 @@ func existing(name string) *container {
 }
 
 func psCommand() command {
-	var withStopped bool
+	var withStopped, onlyIDs bool
 	return command{
 		name: "ps", summary: "list the running containers", example: "final ps -a",
-		define: func(f *flag.FlagSet) { f.BoolVar(&withStopped, "a", false, "also those that have ended") },
+		define: func(f *flag.FlagSet) {
+			f.BoolVar(&withStopped, "a", false, "also those that have ended")
+			f.BoolVar(&onlyIDs, "q", false, "only their ids: final rm -f $(final ps -a -q)")
+		},
 		do: func(args []string) int {
 			noArguments(args)
 			sweep()
 			list, err := all()
 			check(err)
+			list = slices.DeleteFunc(list, func(c *container) bool { return c.state.Status == stopped && !withStopped })
+			if onlyIDs {
+				for _, c := range list {
+					fmt.Println(c.state.ID)
+				}
+				return 0
+			}
 			table := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
 			fmt.Fprintln(table, "ID\tNAME\tCOMMAND\tCREATED\tSTATUS\tPID\tADDRESS\tPORTS")
 			for _, c := range list {
-				if c.state.Status == stopped && !withStopped {
-					continue
-				}
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.state.ID, c.state.Name, shorten(strings.Join(words(c.spec.Process.Args), " "), 24),
-					ago(c.state.Created), c.status(), c.pid(), c.spec.Network.Address, strings.Join(c.spec.Network.Ports, " "))
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.state.ID, c.state.Name, shorten(strings.Join(words(c.spec.Process.Args), " "), 24),
+					ago(c.state.Created), c.status(), c.pid(), c.reachable())
 			}
 			table.Flush()
 			return 0
@@ -61,6 +69,15 @@ func (c *container) pid() string {
 		return ""
 	}
 	return fmt.Sprint(c.state.PID)
+}
+
+// reachable is the container's address, and the ports that lead there, in two
+// columns of ps.
+func (c *container) reachable() string {
+	if c.state.Status == stopped {
+		return "\t"
+	}
+	return c.spec.Network.Address + "\t" + strings.Join(c.spec.Network.Ports, " ")
 }
 
 func (c *container) status() string {
@@ -94,6 +111,8 @@ func shorten(text string, longest int) string {
 	return string(runes)
 }
 
+const maxSeconds = 1 << 30 // a generation
+
 func stopCommand() command {
 	var seconds int
 	return command{
@@ -101,6 +120,9 @@ func stopCommand() command {
 		example: "final stop -t 2 web",
 		define:  func(f *flag.FlagSet) { f.IntVar(&seconds, "t", 10, "`seconds` to wait before SIGKILL") },
 		do: func(args []string) int {
+			if seconds < 0 || seconds > maxSeconds {
+				check(fmt.Errorf("-t %d: give a number of seconds from 0 to %d", seconds, maxSeconds))
+			}
 			deadline := time.Now().Add(time.Duration(seconds) * time.Second)
 			// All are told first, so that they end side by side.
 			for _, name := range args {

@@ -31,6 +31,8 @@ func TestDetached(t *testing.T) {
 			who.Type(t, "ps", "-a").PrintsMatch(`^[^\n]*\n[^\n]*\n$`) // nothing was made
 		}
 
+		who.Type(t, "ps", "-q").Prints(id + "\n")
+		who.Type(t, "stop", "-t", "10000000000", "web").Prints("").Says("-t 10000000000").Exits(125)
 		who.Type(t, "stop", "web").Prints("web\n").Exits(0)
 		expectLog(t, who, id, "out\nerr\nbye\n")
 		who.Type(t, "ps").PrintsMatch(`^ID[^\n]*\n$`)

@@ -17,6 +17,7 @@ import (
 	"gonsrun/final/internal/capability"
 	"gonsrun/final/internal/cgroup"
 	"gonsrun/final/internal/mounts"
+	"gonsrun/internal/narrate"
 	"gonsrun/internal/rootfs"
 )
 
@@ -81,6 +82,7 @@ func (o *options) flags(f *flag.FlagSet) {
 	f.BoolVar(&o.input, "i", false, "pass stdin on (in the foreground it always is)")
 	f.BoolVar(&o.terminal, "t", false, "a terminal of the container's own (default on a terminal)")
 	f.BoolVar(&o.both, "it", false, "-i and -t")
+	f.BoolVar(&o.both, "ti", false, "the same as -it")
 	f.BoolVar(&o.init, "init", false, "put a small init at pid 1 that reaps orphans and passes signals on")
 	f.Var(&o.without, "without", "leave out `PRIMITIVE[,…]` to see what it was for: "+strings.Join(primitives, " "))
 	alias(f, &o.env, "e", "env", "set an environment variable: `NAME=VALUE`, or NAME for its value here")
@@ -119,6 +121,9 @@ func (o *options) complete() error {
 	if slices.Contains(left, "user") && rootless() {
 		return fmt.Errorf("-without user: only root may make the other namespaces without a user namespace around them, so type  sudo  before it, or leave the user namespace in")
 	}
+	if o.keep && o.userns && !rootless() {
+		return fmt.Errorf("-keep -userns: root in the user namespace is nobody on the host, and cannot write to your folders, so leave out one of the two")
+	}
 	if err := checkName("-name", o.name, 64); err != nil {
 		return err
 	}
@@ -132,6 +137,9 @@ func (o *options) complete() error {
 			o.network = "none"
 		}
 	case "bridge":
+		if slices.Contains(left, "net") {
+			return fmt.Errorf("-network bridge -without net: the bridge leads into a network namespace, so leave out one of the two")
+		}
 		if rootless() {
 			return fmt.Errorf("-network bridge: making a bridge on the host takes root; as an ordinary user there is -network none (loopback only) and host")
 		}
@@ -225,6 +233,7 @@ func (o *options) capabilities(spec *Spec) (err error) {
 const (
 	minMemory = 6 << 20 // bytes; with less, not even a shell starts
 	cpuPeriod = 100_000 // microseconds, the kernel's default
+	maxPids   = 1 << 22 // more than any kernel has, proc_sys_kernel(5), pid_max
 )
 
 // resources reads the limits.
@@ -260,18 +269,54 @@ func (o *options) resources(spec *Spec) (err error) {
 		}
 		r.Quota, r.Period = int64(cpus*cpuPeriod), cpuPeriod
 	}
-	if o.cpuset != "" && strings.Trim(o.cpuset, "0123456789,-") != "" {
-		return fmt.Errorf("-cpuset-cpus %s: give a list such as 0-2,7", o.cpuset)
+	if o.cpuset != "" {
+		if err := checkCPUs(o.cpuset); err != nil {
+			return fmt.Errorf("-cpuset-cpus %s: %w", o.cpuset, err)
+		}
 	}
 	r.Cpus = o.cpuset
-	if o.pidsLimit < 0 {
-		return fmt.Errorf("-pids-limit %d: give a number of processes, 1 or more, or 0 for no limit", o.pidsLimit)
+	if o.pidsLimit < 0 || o.pidsLimit > maxPids {
+		return fmt.Errorf("-pids-limit %d: give a number of processes from 1 to %d, or 0 for no limit", o.pidsLimit, maxPids)
 	}
 	r.PidsLimit = o.pidsLimit
 	if spec.without("limits") && *r != (cgroup.Resources{}) {
 		return fmt.Errorf("-without limits: and yet a limit is given, leave out one of the two")
 	}
 	return nil
+}
+
+// checkCPUs wants a list as in cpuset(7), of CPUs that this machine has.
+func checkCPUs(list string) error {
+	online := cpus(narrate.Read("/sys/devices/system/cpu/online"))
+	given := cpus(list)
+	for _, cpu := range given {
+		if len(online) > 0 && !slices.Contains(online, cpu) {
+			return fmt.Errorf("this machine has no CPU %d", cpu)
+		}
+	}
+	if given == nil {
+		return fmt.Errorf("give a list such as 0-2,7")
+	}
+	return nil
+}
+
+// cpus reads a list such as 0-2,7; nil is what is none.
+func cpus(list string) (numbers []int) {
+	for _, part := range strings.Split(list, ",") {
+		from, to, isRange := strings.Cut(part, "-")
+		if !isRange {
+			to = from
+		}
+		first, err1 := strconv.ParseUint(from, 10, 16)
+		last, err2 := strconv.ParseUint(to, 10, 16)
+		if err1 != nil || err2 != nil || last < first {
+			return nil
+		}
+		for n := first; n <= last; n++ {
+			numbers = append(numbers, int(n))
+		}
+	}
+	return numbers
 }
 
 // parseBytes reads a size: 64m is 64 MiB.
@@ -412,6 +457,8 @@ func checkPath(flag, what, path string) error {
 		return fmt.Errorf("%s: the %s %q has a .. in it, give the path without", flag, what, path)
 	case what == "destination" && filepath.Clean(path) == "/":
 		return fmt.Errorf("%s: the destination / would hide the whole root, use -rootfs", flag)
+	case what == "destination" && filepath.Clean(path) == "/dev":
+		return fmt.Errorf("%s: the container has a /dev of its own, give a place in it, such as /dev/fuse", flag)
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func drawBoard(places []place) {
 		column /= 2
 	}
 	var b block
-	b.line(callStyle, "What the command will have of its own:")
+	b.text(callStyle, "What the command will have of its own:")
 	rows := len(places)
 	if column < textWidth() {
 		rows = (len(places) + 1) / 2
@@ -201,7 +201,11 @@ func capabilitiesPlace(ourView, theirView view) place {
 	if err1 != nil || err2 != nil {
 		return place{name: "caps", state: none, fact: ""}
 	}
-	fact := fmt.Sprintf("%d of %d", bits.OnesCount64(theirs.effective), bits.OnesCount64(ours.bounding))
+	last, err := strconv.Atoi(Read("/proc/sys/kernel/cap_last_cap"))
+	if err != nil {
+		last = bits.Len64(theirs.bounding|ours.bounding) - 1
+	}
+	fact := fmt.Sprintf("%d of %d", bits.OnesCount64(theirs.effective), last+1)
 	return place{name: "caps", state: compare(ours == theirs), fact: fact}
 }
 

@@ -1,6 +1,7 @@
 package narrate
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -132,7 +133,7 @@ func Become(why, call string, do func() error) {
 func (c *containerSide) listen() {
 	kind, err := unix.GetsockoptInt(containerEnd, unix.SOL_SOCKET, unix.SO_TYPE)
 	if err != nil || kind != unix.SOCK_SEQPACKET {
-		FailUsage("\"child\" is the container's side: run starts it, nobody types it")
+		FailUsage(fmt.Sprintf("%q is the container's side, and nobody types it", os.Args[1]))
 	}
 	unix.CloseOnExec(containerEnd)
 	hello, ok := receive(containerEnd)
