@@ -109,8 +109,20 @@ func (c *container) connect() error {
 	if err := makeBridge(host, network, addresses); err != nil {
 		return explainLink(err)
 	}
-	var plugged error
-	err = firewall.Masquerade(networkDir(), pool.Lock(), network, bridge, func() {
+	if err := c.plugIn(pool, host, network, address); err != nil {
+		return explainLink(err)
+	}
+	if c.forwarder != nil {
+		c.forwarder.Serve(address)
+	}
+	// Held open, the namespace and its cable are there until we remove the cable.
+	c.netns, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", c.state.PID))
+	return err
+}
+
+// plugIn makes the container's cable, while the firewall's tool makes the rules.
+func (c *container) plugIn(pool *ippool.Pool, host *netlink.Conn, network netip.Prefix, address netip.Addr) (plugged error) {
+	err := firewall.Masquerade(networkDir(), pool.Lock(), network, bridge, func() {
 		plugged = host.NewVeth(netlink.Veth{
 			Name: c.veth(), Bridge: bridge,
 			PeerName: "eth0", PeerHardware: netlink.Hardware(address), PID: c.state.PID,
@@ -119,15 +131,7 @@ func (c *container) connect() error {
 	if err != nil {
 		narrate.Note("No way out of the machine: %v", err)
 	}
-	if plugged != nil {
-		return explainLink(plugged)
-	}
-	if c.forwarder != nil {
-		c.forwarder.Serve(address)
-	}
-	// Held open, the namespace and its cable are there until we remove the cable.
-	c.netns, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", c.state.PID))
-	return err
+	return plugged
 }
 
 // veth is the name of the host's end of the container's cable, 15 bytes at most.
