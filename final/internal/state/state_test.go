@@ -372,6 +372,15 @@ func TestHalfMade(t *testing.T) {
 // Only one process at a time looks for a name.
 func TestLockNames(t *testing.T) {
 	ownFolder(t)
+	inTurns(t, func() (after func() error, err error) {
+		runtime.Gosched() // let the others come in, if they can
+		return func() error { return nil }, nil
+	})
+}
+
+// inTurns has many do something at once, with the lock of names, and after it.
+func inTurns(t *testing.T, locked func() (after func() error, err error)) {
+	t.Helper()
 	var all sync.WaitGroup
 	var inside atomic.Int32
 	for range 8 {
@@ -387,9 +396,16 @@ func TestLockNames(t *testing.T) {
 				if n := inside.Add(1); n != 1 {
 					t.Errorf("%d have the lock", n)
 				}
-				runtime.Gosched() // let the others come in, if they can
+				after, err := locked()
 				inside.Add(-1)
 				unlock()
+				if err == nil {
+					err = after()
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
 			}
 		}()
 	}
@@ -418,35 +434,10 @@ func TestTidy(t *testing.T) {
 		t.Errorf("after the last container: %v, expected that %s is gone", err, root)
 	}
 
-	var all sync.WaitGroup
-	var inside atomic.Int32
-	for range 8 {
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			for range 50 {
-				unlock, err := LockNames()
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if n := inside.Add(1); n != 1 {
-					t.Errorf("%d have the lock", n)
-				}
-				d, err := Create(NewID())
-				inside.Add(-1)
-				unlock()
-				if err == nil {
-					err = d.Remove()
-				}
-				if err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		}()
-	}
-	all.Wait()
+	inTurns(t, func() (after func() error, err error) {
+		d, err := Create(NewID())
+		return func() error { return d.Remove() }, err
+	})
 	if _, err := os.Stat(root); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("after all: %v, expected that %s is gone", err, root)
 	}
