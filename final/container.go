@@ -66,7 +66,7 @@ func create(spec Spec, o *options) *container {
 	c := &container{spec: spec, dir: newFolder(o.name)}
 	c.state = State{
 		OCIVersion: spec.OCIVersion, ID: c.dir.ID, Status: creating, Bundle: c.dir.Path,
-		Name: o.name, Created: time.Now(), Detached: o.detach, AutoRemove: o.remove || !o.detach,
+		Name: o.name, Created: time.Now().UTC(), Detached: o.detach, AutoRemove: o.remove || !o.detach,
 	}
 	if c.state.Name == "" {
 		c.state.Name = c.dir.ID

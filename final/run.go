@@ -191,7 +191,7 @@ func (c *container) wait() int {
 	if !narrate.Began() { // nobody has been told its id
 		c.state.AutoRemove = true
 	}
-	c.state.Finished = time.Now()
+	c.state.Finished = time.Now().UTC()
 	c.become(stopped)
 	return c.state.ExitStatus
 }

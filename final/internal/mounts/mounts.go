@@ -239,25 +239,30 @@ func resolve(root, destination string, file bool) (string, error) {
 		return "", fmt.Errorf("open %s: %w", root, err)
 	}
 	defer unix.Close(dir)
+	return resolveIn(dir, destination, file)
+}
+
+// resolveIn is resolve below an open root.
+func resolveIn(dir int, destination string, file bool) (string, error) {
 	if fd, err := openIn(dir, destination); err == nil {
 		defer unix.Close(fd)
 		return os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
 	}
 	parent, name := filepath.Split(filepath.Clean(destination))
 	if name == "" {
-		return "", fmt.Errorf("resolve %s below %s: %w", destination, root, unix.ENOENT)
+		return "", fmt.Errorf("resolve %s in the root file system: %w", destination, unix.ENOENT)
 	}
-	path, err := resolve(root, parent, false)
+	path, err := resolveIn(dir, parent, false)
 	if err != nil {
 		return "", err
 	}
 	path = filepath.Join(path, name)
 	if !file {
-		err = os.Mkdir(path, 0o755)
+		err = unix.Mkdir(path, 0o755)
 	} else {
-		var f *os.File
-		if f, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|unix.O_NOFOLLOW, 0o644); err == nil {
-			f.Close()
+		var fd int
+		if fd, err = unix.Open(path, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644); err == nil {
+			unix.Close(fd)
 		}
 	}
 	if err != nil {
