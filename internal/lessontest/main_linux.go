@@ -116,6 +116,9 @@ func stop(err error) {
 	os.Exit(1)
 }
 
+// Built reports whether the programs were built before the tests, -built.
+func Built() bool { return *builtDir != "" }
+
 // programOf returns the path of the program under test: built into dir, or
 // given by -built.
 func programOf(name, dir string) (string, error) {
