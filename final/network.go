@@ -31,6 +31,8 @@ type Network struct {
 	Address string   `json:"address,omitempty"`
 	Gateway string   `json:"gateway,omitempty"`
 	Ports   []string `json:"ports,omitempty"` // as -p has them
+
+	Unasked bool `json:"unasked,omitempty"` // nobody asked for it: a kernel without bridges is no reason to fail
 }
 
 // networkDir holds the pool of addresses and what was done to the firewall.
@@ -107,6 +109,9 @@ func (c *container) connect() error {
 		return err
 	}
 	if err := makeBridge(host, network, addresses); err != nil {
+		if n.Unasked && errors.Is(err, unix.EOPNOTSUPP) {
+			return c.stayAlone(pool, explainLink(err))
+		}
 		return explainLink(err)
 	}
 	if err := c.plugIn(pool, host, network, address); err != nil {
@@ -118,6 +123,22 @@ func (c *container) connect() error {
 	// Held open, the namespace and its cable are there until we remove the cable.
 	c.netns, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", c.state.PID))
 	return err
+}
+
+// stayAlone gives the address back, and leaves the container with its loopback
+// interface.
+func (c *container) stayAlone(pool *ippool.Pool, reason error) error {
+	narrate.Note("Only the loopback interface: %v", reason)
+	c.spec.Network = Network{Mode: "none"}
+	if err := pool.Release(c.state.ID); err != nil {
+		return err
+	}
+	if len(pool.Leases()) == 0 {
+		if err := pool.Forget(); err != nil {
+			return err
+		}
+	}
+	return c.dir.Save("config", c.spec)
 }
 
 // plugIn makes the container's cable, while the firewall's tool makes the rules.

@@ -29,6 +29,7 @@ type options struct {
 	readOnly, keep                   bool
 	volumes, tmpfs                   list
 	network                          string
+	networkUnasked                   bool
 	publish                          list
 	capAdd, capDrop, security        list
 	user                             string
@@ -132,7 +133,7 @@ func (o *options) complete() error {
 	}
 	switch o.network {
 	case "":
-		o.network = "bridge"
+		o.network, o.networkUnasked = "bridge", len(o.publish) == 0
 		if rootless() || slices.Contains(left, "net") {
 			o.network = "none"
 		}
@@ -179,7 +180,7 @@ func (o *options) spec() (spec Spec, note string, err error) {
 	spec.Process.Terminal, spec.Process.Logged = o.terminal, o.detach && !o.terminal
 	spec.Linux.Seccomp = !o.privileged && !spec.without("seccomp") && !slices.Contains(o.security, "seccomp=unconfined")
 	spec.Linux.Namespaces = o.namespaces()
-	spec.Network.Mode = o.network
+	spec.Network.Mode, spec.Network.Unasked = o.network, o.networkUnasked
 	spec.Root.Readonly, spec.Root.Keep = o.readOnly, o.keep
 	spec.Root.Lent = spec.has("user") && !rootless()
 	if !o.privileged && !spec.without("mask") {
