@@ -13,7 +13,6 @@ package selfexe
 
 import (
 	"fmt"
-	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -70,8 +69,17 @@ func sealedCopy() (int, error) {
 	}
 	copied := os.NewFile(uintptr(fd), "final")
 	defer copied.Close()
-	if _, err := io.Copy(copied, program); err != nil {
-		return 0, fmt.Errorf("copy this program into memory: %w", err)
+	for { // not with io.Copy, which takes it through our own memory in small pieces
+		n, err := unix.Sendfile(fd, int(program.Fd()), nil, 1<<30)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return 0, fmt.Errorf("copy this program into memory: sendfile: %w", err)
+		}
+		if n == 0 {
+			break
+		}
 	}
 	if _, err := unix.FcntlInt(copied.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_WRITE|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL); err != nil {
 		return 0, fmt.Errorf("seal the copy of this program: %w", err)
