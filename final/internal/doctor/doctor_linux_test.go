@@ -384,7 +384,7 @@ func traces(t *testing.T) string {
 		t.Fatal(err)
 	}
 	var names []string
-	for _, dir := range []string{scratchFolder(), "/sys/class/net", thisMachine().lower} {
+	for _, dir := range []string{scratchFolder(thisMachine().lower), "/sys/class/net", thisMachine().lower} {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			t.Fatal(err)

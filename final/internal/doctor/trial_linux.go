@@ -187,7 +187,7 @@ func runTrial(user bool, lower string) trialReport {
 	ctx, cancel := context.WithTimeout(context.Background(), trialPatience)
 	defer cancel()
 	child := exec.CommandContext(ctx, "/proc/self/exe")
-	child.Args = []string{trialName, scratchFolder(), lower}
+	child.Args = []string{trialName, scratchFolder(lower), lower}
 	child.SysProcAttr = inNamespaces(unix.CLONE_NEWNS|unix.CLONE_NEWPID|unix.CLONE_NEWIPC|unix.CLONE_NEWNET, user)
 	output, err := child.Output()
 	report := trialReport{start: err, errno: map[string]syscall.Errno{}}
@@ -201,10 +201,11 @@ func runTrial(user bool, lower string) trialReport {
 	return report
 }
 
-// scratchFolder is any folder that is surely there: it is covered, not changed.
-func scratchFolder() string {
+// scratchFolder is any folder that is surely there: it is covered, with what is
+// below it, and not changed. The folder lower must stay in sight.
+func scratchFolder(lower string) string {
 	for _, dir := range []string{os.TempDir(), "/tmp", "/var", "/mnt"} {
-		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() && !strings.HasPrefix(lower+"/", dir+"/") {
 			return dir
 		}
 	}
