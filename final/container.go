@@ -151,7 +151,8 @@ func (c *container) findGroup() error {
 		return nil
 	}
 	c.group, c.spec.Linux.Cgroup = group, group
-	c.spec.Linux.JoinCgroup = !c.spec.has("user") // root there has no right to the host's files
+	joins := slices.ContainsFunc(group.Trees, func(t cgroup.Tree) bool { return !t.V2 })
+	c.spec.Linux.JoinCgroup = joins && !c.spec.has("user") // root there has no right to the host's files
 	c.spec.Mounts = append(c.spec.Mounts, cgroupMounts(group)...)
 	return nil
 }
