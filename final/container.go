@@ -61,7 +61,7 @@ type container struct {
 	pipes     struct{ spec, specEnd, ids, idsEnd int } // file descriptors
 }
 
-// create makes the container's folder and writes down what is going to be made.
+// create makes the container's folder.
 func create(spec Spec, o *options) *container {
 	c := &container{spec: spec, dir: newFolder(o.name)}
 	c.state = State{
@@ -71,11 +71,16 @@ func create(spec Spec, o *options) *container {
 	if c.state.Name == "" {
 		c.state.Name = c.dir.ID
 	}
-	c.must(c.prepareRoot())
 	c.must(c.findGroup())
-	c.must(c.dir.Save("config", c.spec))
 	c.save()
 	return c
+}
+
+// writeDown writes down all that is going to be made. The container's side is
+// just starting meanwhile, and dies with us.
+func (c *container) writeDown() {
+	check(c.prepareRoot())
+	check(c.dir.Save("config", c.spec))
 }
 
 // newFolder makes a folder under a new id. Only one container can have a name.

@@ -49,6 +49,7 @@ func run(o *options) int {
 	narrate.Chapter("namespaces")
 	c.explainWithout()
 	c.clone()
+	c.writeDown()
 	c.mapIDs()
 	narrate.Chapter("limits")
 	c.limit()
