@@ -76,7 +76,7 @@ func mountRoot(spec Spec) {
 	}
 	err := mounts.Overlay(lower, spec.Root.Layers, root, !spec.Root.Keep)
 	if err != nil && spec.Root.Keep {
-		check(fmt.Errorf("-keep: %w: an overlay's upper layer must be on a disk or in memory, not on another overlay; set XDG_CACHE_HOME to such a folder, or leave -keep out", err))
+		check(fmt.Errorf("-keep: %w: it needs an overlay with its upper layer on a disk, not on another overlay; set XDG_CACHE_HOME to a folder there, or leave -keep out", err))
 	}
 	if err != nil {
 		narrate.Note("No overlay here (%v). See  grep overlay /proc/filesystems .", err)

@@ -61,7 +61,7 @@ type container struct {
 	pipes     struct{ spec, specEnd, ids, idsEnd int } // file descriptors
 }
 
-// create makes the container's folder.
+// create makes the container's folder, and chooses what else will be made.
 func create(spec Spec, o *options) *container {
 	c := &container{spec: spec, dir: newFolder(o.name)}
 	c.state = State{
@@ -71,16 +71,19 @@ func create(spec Spec, o *options) *container {
 	if c.state.Name == "" {
 		c.state.Name = c.dir.ID
 	}
+	c.must(c.chooseFolders())
 	c.must(c.findGroup())
 	c.save()
 	return c
 }
 
-// writeDown writes down all that is going to be made. The container's side is
-// just starting meanwhile, and dies with us.
+// writeDown writes down all that is going to be made, and makes the folders for
+// the root. The container's side is just starting meanwhile, and dies with us.
 func (c *container) writeDown() {
-	check(c.prepareRoot())
 	check(c.dir.Save("config", c.spec))
+	for _, dir := range []string{c.spec.Root.Mountpoint, c.spec.Root.Layers} {
+		check(os.MkdirAll(dir, 0o755))
+	}
 }
 
 // newFolder makes a folder under a new id. Only one container can have a name.
@@ -114,29 +117,20 @@ func (c *container) must(err error) {
 // save writes down the state.
 func (c *container) save() { check(c.dir.Save("state", c.state)) }
 
-// prepareRoot makes the folders on which the container's side mounts its root.
-func (c *container) prepareRoot() (err error) {
-	if c.spec.Root.Keep {
-		c.spec.Root.Layers, err = keptFolder(c.dir.ID)
-	} else {
-		c.spec.Root.Layers, err = c.dir.Folder("layers")
+// chooseFolders chooses where the container's side mounts its root, and where
+// what the container writes goes: with -keep, on disk, into the user's cache folder.
+func (c *container) chooseFolders() error {
+	root := &c.spec.Root
+	root.Mountpoint, root.Layers = c.dir.Path+"/root", c.dir.Path+"/layers"
+	if !root.Keep {
+		return nil
 	}
-	if err != nil {
-		return err
-	}
-	c.spec.Root.Mountpoint, err = c.dir.Folder("root")
-	return err
-}
-
-// keptFolder makes the folder for what a container with -keep writes: on disk,
-// in the user's cache folder.
-func keptFolder(id string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("-keep: no cache folder to keep it in: %w; set HOME or XDG_CACHE_HOME", err)
+		return fmt.Errorf("-keep: no cache folder to keep it in: %w; set HOME or XDG_CACHE_HOME", err)
 	}
-	dir := filepath.Join(cache, "gonsrun", "kept", id)
-	return dir, os.MkdirAll(dir, 0o755)
+	root.Layers = filepath.Join(cache, "gonsrun", "kept", c.dir.ID)
+	return nil
 }
 
 // findGroup looks where the container's cgroup will be. Without the right to

@@ -378,3 +378,13 @@ func TestKeepOnOverlay(t *testing.T) {
 		t.Errorf("something is left in the folder for what is kept:\n%s", output)
 	}
 }
+
+// Where there is no folder to keep it in, that is said before anything is made.
+func TestKeepNowhere(t *testing.T) {
+	asRoot(t)
+	run := exec.Command(lessontest.Program(), "run", "-keep", "-network", "none", "-rootfs", lessontest.DefaultRoot(t), "true")
+	run.Env = []string{"PATH=" + os.Getenv("PATH")}
+	if result := lessontest.RunCommand(t, "", run).Says("-keep", "set HOME").Exits(125); strings.Contains(result.Stderr, "clone") {
+		t.Errorf("a process was made first:\n%s", result.Stderr)
+	}
+}

@@ -190,15 +190,6 @@ func (d *Dir) Release() {
 	d.lock = 0
 }
 
-// Folder makes and returns a folder in the container's.
-func (d *Dir) Folder(name string) (string, error) {
-	path := filepath.Join(d.Path, name)
-	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
-		return "", err
-	}
-	return path, nil
-}
-
 // Save writes value as name.json, in one step: a reader sees the old or the new one.
 func (d *Dir) Save(name string, value any) error {
 	text, err := json.MarshalIndent(value, "", "\t")

@@ -507,18 +507,3 @@ func TestLoad(t *testing.T) {
 		t.Errorf("Load of half a file: %v", err)
 	}
 }
-
-// A folder in the container's is made once.
-func TestFolder(t *testing.T) {
-	ownFolder(t)
-	d, err := Create(NewID())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Release()
-	for range 2 {
-		if path, err := d.Folder("layers"); err != nil || path != d.Path+"/layers" || !exists(path) {
-			t.Errorf("Folder: %q, %v", path, err)
-		}
-	}
-}
