@@ -435,13 +435,13 @@ func TestNoCommandOnTerminal(t *testing.T) {
 	everyone(t, func(t *testing.T, who lessontest.Lesson) {
 		id := detached(t, who, "-network", "none", "sleep", "1000")
 		outer := outerShell(t, who)
-		for status, typed := range map[string]string{
-			"127 ": "run -network none -t nosuchcommand",
-			"126 ": "run -network none -t /etc/passwd",
-			"127":  "exec -t " + id + " nosuchcommand",
+		for typed, status := range map[string]string{
+			"run -network none -t nosuchcommand": "127",
+			"run -network none -t /etc/passwd":   "126",
+			"exec -t " + id + " nosuchcommand":   "127",
 		} {
-			outer.Type(lessontest.Program() + " -quiet " + typed + "; echo status $?\" \"\n")
-			outer.Expect("status " + strings.TrimSpace(status) + " ")
+			outer.Type(lessontest.Program() + " -quiet " + typed + "; echo status $?.\n")
+			outer.Expect("status " + status + ".")
 			outer.Expect("outer$ ")
 		}
 		outer.Type("exit 0\n")
