@@ -10,8 +10,8 @@ import (
 
 	"gonsrun/final/internal/capability"
 	"gonsrun/final/internal/mounts"
+	"gonsrun/final/internal/narrate"
 	"gonsrun/final/internal/terminal"
-	"gonsrun/internal/narrate"
 )
 
 // child is the container's side: it prepares its world, gives up what it must

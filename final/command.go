@@ -9,7 +9,9 @@ import (
 	"os"
 	"strings"
 
-	"gonsrun/internal/narrate"
+	"gonsrun/final/internal/narrate"
+	catalog "gonsrun/internal/narrate"
+	"gonsrun/internal/proc"
 )
 
 // command is one verb of the command line.
@@ -34,7 +36,7 @@ func global(f *flag.FlagSet, config *narrate.Config) {
 
 // execute reads the command line and does what it says.
 func execute(args []string) int {
-	config := narrate.Config{Program: "final", Args: args, Side: narrate.Host, NeedsRoot: true, Compact: true}
+	config := narrate.Config{Program: "final", Side: narrate.Host, Compact: true, AsRoot: proc.Typed("final", true, args...)}
 	narrate.Speak(silent(config)) // until we know how to speak
 
 	name, before, after := splitVerb(args)
@@ -162,7 +164,7 @@ const exitStatuses = "Exit status: the command's own; 128+n when signal n killed
 
 // printOverview writes the manual of the whole program.
 func printOverview(commands []command) {
-	fmt.Print(narrate.Manual(manual), "\n\nCommands:\n\n")
+	fmt.Print(catalog.ParseManual(manual).Text, "\n\nCommands:\n\n")
 	for _, c := range commands {
 		fmt.Printf("\t%-11s %s\n", c.name, c.summary)
 	}

@@ -16,9 +16,9 @@ import (
 	"gonsrun/final/internal/cgroup"
 	"gonsrun/final/internal/idmap"
 	"gonsrun/final/internal/mounts"
+	"gonsrun/final/internal/narrate"
 	"gonsrun/final/internal/publish"
 	"gonsrun/final/internal/state"
-	"gonsrun/internal/narrate"
 )
 
 // The statuses of a container, from the OCI runtime-spec (runtime.md, State).

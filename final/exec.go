@@ -14,8 +14,8 @@ import (
 	"gonsrun/final/internal/capability"
 	"gonsrun/final/internal/enter"
 	"gonsrun/final/internal/mounts"
+	"gonsrun/final/internal/narrate"
 	"gonsrun/final/internal/selfexe"
-	"gonsrun/internal/narrate"
 )
 
 // execOptions are what the reader typed after exec.

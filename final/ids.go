@@ -9,7 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gonsrun/internal/narrate"
+	"gonsrun/final/internal/narrate"
+	"gonsrun/internal/proc"
 )
 
 // mapIDs has newuidmap say who is who in the container's user namespace, where
@@ -24,7 +25,7 @@ func (c *container) mapIDs() {
 		_, err := unix.Write(c.pipes.ids, []byte("mapped"))
 		check(os.NewSyscallError("tell the container's side that its ids are mapped", err))
 	}
-	lines := strings.Split(narrate.Read(fmt.Sprintf("/proc/%d/uid_map", c.state.PID)), "\n")
+	lines := strings.Split(proc.Read(fmt.Sprintf("/proc/%d/uid_map", c.state.PID)), "\n")
 	for _, line := range lines {
 		narrate.Evidence("uid_map: %s", strings.Join(strings.Fields(line), " "))
 	}

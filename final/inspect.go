@@ -16,7 +16,8 @@ import (
 	"gonsrun/final/internal/capability"
 	"gonsrun/final/internal/cgroup"
 	"gonsrun/final/internal/doctor"
-	"gonsrun/internal/narrate"
+	"gonsrun/final/internal/narrate"
+	"gonsrun/internal/proc"
 )
 
 func inspectCommand() command {
@@ -58,7 +59,7 @@ func (c *container) show() {
 		return
 	}
 	pid := fmt.Sprint(c.state.PID)
-	pids := strings.Fields(narrate.StatusField(pid, "NSpid"))
+	pids := strings.Fields(proc.StatusField(pid, "NSpid"))
 	row("pid of its first process", pids[len(pids)-1], pid)
 	for _, ns := range []string{"uts", "pid", "mnt", "ipc", "net", "cgroup", "user"} {
 		theirs, _ := os.Readlink("/proc/" + pid + "/ns/" + ns)
@@ -69,7 +70,7 @@ func (c *container) show() {
 		}
 		row(ns+" namespace", theirs+" "+mark, ours)
 	}
-	row("hostname", c.spec.Hostname, narrate.Read("/proc/sys/kernel/hostname"))
+	row("hostname", c.spec.Hostname, proc.Read("/proc/sys/kernel/hostname"))
 	row("address", c.spec.Network.Address, c.spec.Network.Gateway)
 	row("ports", strings.Join(c.spec.Network.Ports, " "), "")
 	mounted, _ := os.ReadFile("/proc/" + pid + "/mounts")
@@ -90,7 +91,7 @@ func (c *container) show() {
 		}
 	}
 	modes := map[string]string{"0": "off", "1": "strict", "2": "filter"}
-	row("seccomp", modes[narrate.StatusField(pid, "Seccomp")], modes[narrate.StatusField("self", "Seccomp")])
+	row("seccomp", modes[proc.StatusField(pid, "Seccomp")], modes[proc.StatusField("self", "Seccomp")])
 }
 
 // size is a number of bytes as people read it; -1 is one that nobody counts.

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gonsrun/internal/narrate"
+	"gonsrun/final/internal/narrate"
 )
 
 // keeper is set in the process that looks after a detached container.

@@ -17,7 +17,7 @@ import (
 	_ "embed"
 	"os"
 
-	"gonsrun/internal/narrate"
+	"gonsrun/final/internal/narrate"
 )
 
 //go:embed main.go
@@ -30,7 +30,7 @@ func main() {
 	if len(os.Args) > 1 {
 		role = os.Args[1]
 	}
-	narrate.Speak(narrate.Config{Program: "final", Side: narrate.Host, NeedsRoot: true, Quiet: true}) // until we know more
+	narrate.Speak(narrate.Config{Program: "final", Side: narrate.Host, Quiet: true}) // until we know more
 	switch role {
 	case "child":
 		narrate.ContainerSide(awaitIDs()...)

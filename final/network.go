@@ -13,11 +13,11 @@ import (
 
 	"gonsrun/final/internal/firewall"
 	"gonsrun/final/internal/ippool"
+	"gonsrun/final/internal/narrate"
 	"gonsrun/final/internal/netlink"
 	"gonsrun/final/internal/publish"
 	"gonsrun/final/internal/resolv"
 	"gonsrun/final/internal/state"
-	"gonsrun/internal/narrate"
 )
 
 // bridge is the switch that all containers of this machine are plugged into.

@@ -17,7 +17,7 @@ import (
 	"gonsrun/final/internal/capability"
 	"gonsrun/final/internal/cgroup"
 	"gonsrun/final/internal/mounts"
-	"gonsrun/internal/narrate"
+	"gonsrun/internal/proc"
 	"gonsrun/internal/rootfs"
 )
 
@@ -288,7 +288,7 @@ func (o *options) resources(spec *Spec) (err error) {
 
 // checkCPUs wants a list as in cpuset(7), of CPUs that this machine has.
 func checkCPUs(list string) error {
-	online := cpus(narrate.Read("/sys/devices/system/cpu/online"))
+	online := cpus(proc.Read("/sys/devices/system/cpu/online"))
 	given := cpus(list)
 	for _, cpu := range given {
 		if len(online) > 0 && !slices.Contains(online, cpu) {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gonsrun/final/internal/capability"
+	"gonsrun/final/internal/narrate"
 	"gonsrun/final/internal/seccomp"
-	"gonsrun/internal/narrate"
 )
 
 // giveUp gives up, for good, what the command must not have of the capabilities

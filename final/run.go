@@ -15,9 +15,9 @@ import (
 
 	"gonsrun/final/internal/idmap"
 	"gonsrun/final/internal/mounts"
+	"gonsrun/final/internal/narrate"
 	"gonsrun/final/internal/selfexe"
 	"gonsrun/final/internal/terminal"
-	"gonsrun/internal/narrate"
 )
 
 // What the container's side finds open, after stdin, stdout, stderr and the

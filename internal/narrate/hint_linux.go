@@ -1,20 +1,20 @@
 package narrate
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"runtime"
-	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
 )
 
 // Hints for the errors that learners meet. Each has an entry in the book's
 // page on troubleshooting, under its first words.
 const (
-	hintNotFound      = "Nothing of that name is here: look with  run /bin/sh -c 'ls /bin'  for what there is."
-	hintNotExecutable = "It is there, but it is not a program that may be run: a folder, or a file without the x permission (chmod +x)."
+	HintNotFound      = "Nothing of that name is here: look with  run /bin/sh -c 'ls /bin'  for what there is."
+	HintNotExecutable = "It is there, but it is not a program that may be run: a folder, or a file without the x permission (chmod +x)."
 	hintInterpreter   = "The file is there, but the program that must load it is not: its ELF interpreter or the one named after #!. Look with  ldd FILE  or  head -1 FILE, and add it to the root file system."
 	hintFormat        = "The kernel does not know this format: a program for another kind of processor (this one is %s), or a script without its first line #!/bin/sh."
 	hintNotRoot       = "This call is root's (CAP_SYS_ADMIN). Type:\n  %s"
@@ -28,58 +28,53 @@ const (
 
 // Hints lists every hint, for the test that the book explains each.
 func Hints() []string {
-	return []string{hintNotFound, hintNotExecutable, hintInterpreter, hintFormat, hintNotRoot,
+	return []string{HintNotFound, HintNotExecutable, hintInterpreter, hintFormat, hintNotRoot,
 		hintNotPrivileged, hintNamespaceMax, hintNoNamespace, hintNoProcess, hintReadOnly, hintProcMount}
 }
 
-// HintFor says what the reader can do about err, "" when there is nothing to say.
-func HintFor(err error) string {
-	var status *StatusError
-	if errors.As(err, &status) && status.Hint != "" {
-		return status.Hint
-	}
-	var call *CallError
-	if !errors.As(err, &call) {
-		return ""
-	}
-	name, _, _ := strings.Cut(call.Call, "(")
-	is := func(errno error) bool { return errors.Is(err, errno) }
+// Hint says what the reader can do about a call that failed, "" when there is
+// nothing to say. call is the name of a system call; root is the line that does
+// the same as root. The answers that depend on privileges look at those of
+// status, the text of /proc/PID/status of who made the call.
+func Hint(call string, errno syscall.Errno, status, root string) string {
+	refused := errno == unix.EPERM || errno == unix.EACCES
+	ordinary := !hasField(status, "Uid", "0")
 	switch {
-	case name == "execve" && is(unix.ENOENT):
+	case call == "execve" && errno == unix.ENOENT:
 		return hintInterpreter
-	case name == "execve" && is(unix.ENOEXEC):
+	case call == "execve" && errno == unix.ENOEXEC:
 		return fmt.Sprintf(hintFormat, runtime.GOARCH)
-	case name == "execve" && is(unix.EACCES):
-		return hintNotExecutable
-	case (is(unix.EPERM) || is(unix.EACCES)) && unix.Geteuid() != 0:
-		return fmt.Sprintf(hintNotRoot, "go run -exec sudo ./"+config.Program+" "+shellWords(config.Args))
-	case (is(unix.EPERM) || is(unix.EACCES)) && !mayAdminister():
+	case call == "execve" && errno == unix.EACCES:
+		return HintNotExecutable
+	case refused && ordinary:
+		return fmt.Sprintf(hintNotRoot, root)
+	case refused && !mayAdminister(status):
 		return hintNotPrivileged
-	case is(unix.EROFS):
+	case errno == unix.EROFS:
 		return hintReadOnly
-	case name == "clone" && is(unix.ENOSPC):
+	case call == "clone" && errno == unix.ENOSPC:
 		return hintNamespaceMax
-	case name == "clone" && is(unix.EINVAL):
+	case call == "clone" && errno == unix.EINVAL:
 		return hintNoNamespace
-	case name == "clone" && is(unix.EAGAIN):
+	case call == "clone" && errno == unix.EAGAIN:
 		return hintNoProcess
-	case name == "mount" && is(unix.ENOENT):
+	case call == "mount" && errno == unix.ENOENT:
 		return hintProcMount
 	}
 	return ""
 }
 
-// mayAdminister reports whether this process has CAP_SYS_ADMIN.
-func mayAdminister() bool {
-	caps, err := capabilities(Read("/proc/self/status"))
-	return err != nil || caps.effective&(1<<unix.CAP_SYS_ADMIN) != 0
+// hasField reports whether the effective id (the second number) of a field of
+// /proc/PID/status is id.
+func hasField(status, field, id string) bool {
+	var real, effective string
+	fmt.Sscan(proc.Field(status, field), &real, &effective)
+	return effective == id
 }
 
-// commandLine is what a reader types to start this program.
-func commandLine(args ...string) string {
-	sudo := ""
-	if config.NeedsRoot && os.Geteuid() != 0 {
-		sudo = "-exec sudo "
-	}
-	return "go run " + sudo + "./" + config.Program + " " + shellWords(args)
+// mayAdminister reports whether a process has CAP_SYS_ADMIN.
+func mayAdminister(status string) bool {
+	var effective uint64
+	_, err := fmt.Sscanf(proc.Field(status, "CapEff"), "%x", &effective)
+	return err != nil || effective&(1<<unix.CAP_SYS_ADMIN) != 0
 }

@@ -2,14 +2,14 @@ package narrate
 
 import "strings"
 
-// manual is what the first comment of a lesson's main.go says.
-type manual struct {
-	program string // the comment's first word, in lower case: step03-pid
-	text    string
+// Manual is what the first comment of a program's main.go says.
+type Manual struct {
+	Program string // the comment's first word, in lower case: step03-pid
+	Text    string
 }
 
-// parseManual reads the comment that stands before "package main".
-func parseManual(source string) manual {
+// ParseManual reads the comment that stands before "package main".
+func ParseManual(source string) Manual {
 	head, _, _ := strings.Cut(source, "\npackage main")
 	var lines []string
 	for _, line := range strings.Split(head, "\n") {
@@ -19,36 +19,5 @@ func parseManual(source string) manual {
 	}
 	text := strings.TrimSpace(strings.Join(lines, "\n"))
 	first, _, _ := strings.Cut(text, " ")
-	return manual{program: strings.ToLower(first), text: text}
-}
-
-// needsLinux is what a program says on another system.
-func needsLinux(m manual, system string) string {
-	return m.text + `
-
-All of this is done by namespaces, a feature of the Linux kernel, and this is
-` + systemName(system) + `. Two ways to a Linux from here, both in the project's folder:
-
-  with Docker:
-    docker build -t gonsrun .
-    docker run --rm -it --privileged gonsrun
-
-  with Vagrant:
-    vagrant up
-    vagrant ssh
-
-There, type:
-
-    go run ./` + m.program + ` run /bin/sh
-`
-}
-
-func systemName(goos string) string {
-	switch goos {
-	case "darwin":
-		return "macOS"
-	case "windows":
-		return "Windows"
-	}
-	return goos
+	return Manual{Program: strings.ToLower(first), Text: text}
 }

@@ -20,7 +20,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gonsrun/internal/narrate"
+	"gonsrun/final/internal/narrate"
+	"gonsrun/internal/proc"
 )
 
 const (
@@ -142,7 +143,7 @@ func Find(id string, r Resources) (*Group, error) {
 
 // mounted lists the cgroup trees of this machine, proc_pid_mountinfo(5).
 func mounted() (trees []Tree) {
-	for _, line := range strings.Split(narrate.Read("/proc/self/mountinfo"), "\n") {
+	for _, line := range strings.Split(proc.Read("/proc/self/mountinfo"), "\n") {
 		mount, super, found := strings.Cut(line, " - ")
 		if !found || !strings.HasPrefix(super, "cgroup") {
 			continue
@@ -153,7 +154,7 @@ func mounted() (trees []Tree) {
 		case "cgroup":
 			trees = append(trees, Tree{Dir: dir, Options: controllersOf(options), Controllers: strings.Split(options, ",")})
 		case "cgroup2":
-			trees = append(trees, Tree{Dir: dir, V2: true, Controllers: strings.Fields(narrate.Read(dir + "/cgroup.controllers"))})
+			trees = append(trees, Tree{Dir: dir, V2: true, Controllers: strings.Fields(proc.Read(dir + "/cgroup.controllers"))})
 		}
 	}
 	return trees
@@ -197,7 +198,7 @@ func (g *Group) Make(r Resources) error {
 		why = ""
 		if slices.Contains(t.Controllers, "cpuset") && !t.V2 {
 			// A new v1 group has no memory nodes, and takes no process without.
-			if err := narrate.TryWrite("", g.dir(t)+"/cpuset.mems", narrate.Read(t.Dir+"/cpuset.mems")); err != nil {
+			if err := narrate.TryWrite("", g.dir(t)+"/cpuset.mems", proc.Read(t.Dir+"/cpuset.mems")); err != nil {
 				return err
 			}
 		}
@@ -248,7 +249,7 @@ func (g *Group) set(t Tree, s setting) error {
 // only, and for others make of the root something that cannot have such groups.
 func (t Tree) handDown() error {
 	file := t.Dir + "/cgroup.subtree_control"
-	has := strings.Fields(narrate.Read(file))
+	has := strings.Fields(proc.Read(file))
 	missing := ""
 	for _, controller := range t.Controllers {
 		if !slices.Contains(has, controller) {
@@ -258,7 +259,7 @@ func (t Tree) handDown() error {
 	if missing == "" {
 		return nil
 	}
-	if narrate.Read(t.Dir+"/cgroup.type") != "" && narrate.Read(t.Dir+"/cgroup.procs") != "" {
+	if proc.Read(t.Dir+"/cgroup.type") != "" && proc.Read(t.Dir+"/cgroup.procs") != "" {
 		to := t.Dir + "/" + leaf
 		if err := mkdir("There are processes in this group. They move into a leaf.", to); err != nil && !errors.Is(err, unix.EEXIST) {
 			return err
@@ -272,7 +273,7 @@ func (t Tree) handDown() error {
 // while we do it, and some are born.
 func move(from, to string) {
 	for range 10 {
-		pids := strings.Fields(narrate.Read(from + "/cgroup.procs"))
+		pids := strings.Fields(proc.Read(from + "/cgroup.procs"))
 		for _, pid := range pids {
 			narrate.TryWrite("", to+"/cgroup.procs", pid)
 		}
@@ -326,7 +327,7 @@ func (g *Group) Pids() (pids []int) {
 	if len(g.Trees) == 0 {
 		return nil
 	}
-	for _, field := range strings.Fields(narrate.Read(g.dir(g.Trees[0]) + "/cgroup.procs")) {
+	for _, field := range strings.Fields(proc.Read(g.dir(g.Trees[0]) + "/cgroup.procs")) {
 		if pid, err := strconv.Atoi(field); err == nil && pid > 0 {
 			pids = append(pids, pid)
 		}

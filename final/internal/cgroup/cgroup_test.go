@@ -21,7 +21,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gonsrun/internal/narrate"
+	"gonsrun/final/internal/narrate"
+	"gonsrun/internal/proc"
 )
 
 // The test binary started again is a container's first process: it joins the
@@ -249,7 +250,7 @@ func TestJoin(t *testing.T) {
 		if in := fmt.Sprintf(":%s:/%s%s\\n", tree.Options, prefix, g.ID); !tree.V2 && !strings.Contains(says, in) {
 			t.Errorf("the process is not in %s of %s by itself: %s", prefix+g.ID, tree.Dir, says)
 		}
-		if tree.V2 && narrate.Read(g.dir(tree)+"/cgroup.procs") != fmt.Sprint(process.Process.Pid) {
+		if tree.V2 && proc.Read(g.dir(tree)+"/cgroup.procs") != fmt.Sprint(process.Process.Pid) {
 			t.Errorf("the process is not in %s", g.dir(tree))
 		}
 	}
@@ -365,7 +366,7 @@ func TestAddV2Only(t *testing.T) {
 		if err := g.Add(42, step.v2Only); err != nil {
 			t.Error(err)
 		}
-		inV1, inV2 := narrate.Read(g.dir(v1)+"/cgroup.procs"), narrate.Read(g.dir(v2)+"/cgroup.procs")
+		inV1, inV2 := proc.Read(g.dir(v1)+"/cgroup.procs"), proc.Read(g.dir(v2)+"/cgroup.procs")
 		if inV1 != step.v1 || inV2 != step.v2 {
 			t.Errorf("v2Only %v: v1 has %q and v2 %q, expected %q and %q", step.v2Only, inV1, inV2, step.v1, step.v2)
 		}
@@ -423,7 +424,7 @@ func TestLeaf(t *testing.T) {
 
 func leafInAndOut(t *testing.T, root Tree) {
 	g := &Group{ID: "inner", Trees: []Tree{root}}
-	before := narrate.Read(root.Dir + "/cgroup.procs")
+	before := proc.Read(root.Dir + "/cgroup.procs")
 	if err := g.Make(Resources{}); err != nil {
 		t.Fatal(err)
 	}
@@ -433,13 +434,13 @@ func leafInAndOut(t *testing.T, root Tree) {
 	}
 	g.Kill()
 	process.Wait()
-	if in, leafs := narrate.Read(root.Dir+"/cgroup.procs"), narrate.Read(root.Dir+"/"+leaf+"/cgroup.procs"); in != "" || leafs != before {
+	if in, leafs := proc.Read(root.Dir+"/cgroup.procs"), proc.Read(root.Dir+"/"+leaf+"/cgroup.procs"); in != "" || leafs != before {
 		t.Errorf("the root holds %q, the leaf %q; expected %q in the leaf", in, leafs, before)
 	}
 	if err := g.Remove(); err != nil {
 		t.Error(err)
 	}
-	if after := narrate.Read(root.Dir + "/cgroup.procs"); after != before {
+	if after := proc.Read(root.Dir + "/cgroup.procs"); after != before {
 		t.Errorf("the root holds %q, expected %q again", after, before)
 	}
 	if left, _ := filepath.Glob(root.Dir + "/" + prefix + "*"); left != nil {
@@ -459,7 +460,7 @@ func rootWithProcess(t *testing.T) Tree {
 			continue
 		}
 		t.Cleanup(func() { removeFolder(dir) })
-		has := strings.Fields(narrate.Read(dir + "/cgroup.controllers"))
+		has := strings.Fields(proc.Read(dir + "/cgroup.controllers"))
 		if !slices.Contains(has, "memory") || !slices.Contains(has, "pids") {
 			continue
 		}

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"gonsrun/internal/narrate"
+	"gonsrun/internal/proc"
 )
 
 // Usage is what a container takes now. A number is -1 where no controller counts it.
@@ -29,7 +29,7 @@ func (g *Group) Usage() Usage {
 		}
 	}
 	for _, t := range g.Trees {
-		read := func(file string) string { return narrate.Read(g.dir(t) + "/" + file) }
+		read := func(file string) string { return proc.Read(g.dir(t) + "/" + file) }
 		for _, controller := range t.Controllers {
 			switch {
 			case controller == "pids":
@@ -60,7 +60,7 @@ func (g *Group) OOMKills() int64 {
 	for _, t := range g.Trees {
 		if slices.Contains(t.Controllers, "memory") {
 			file := map[bool]string{true: "memory.events", false: "memory.oom_control"}[t.V2]
-			kills, _ := strconv.ParseInt(field(narrate.Read(g.dir(t)+"/"+file), "oom_kill"), 10, 64)
+			kills, _ := strconv.ParseInt(field(proc.Read(g.dir(t)+"/"+file), "oom_kill"), 10, 64)
 			return kills
 		}
 	}

@@ -31,7 +31,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gonsrun/internal/narrate"
+	"gonsrun/final/internal/narrate"
+	"gonsrun/internal/proc"
 )
 
 // Command is this program, to be started inside a container.
@@ -233,7 +234,7 @@ func openFilesOf(pid int) (limit unix.Rlimit) {
 		limit.Max = standard
 	}
 	limit.Cur = min(standard, limit.Max)
-	_, line, _ := strings.Cut(narrate.Read(fmt.Sprintf("/proc/%d/limits", pid)), "Max open files")
+	_, line, _ := strings.Cut(proc.Read(fmt.Sprintf("/proc/%d/limits", pid)), "Max open files")
 	var soft uint64
 	if _, err := fmt.Sscan(line, &soft); err == nil {
 		limit.Cur = min(soft, limit.Max)

@@ -19,7 +19,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gonsrun/internal/narrate"
+	"gonsrun/final/internal/narrate"
+	"gonsrun/internal/proc"
 )
 
 // What a process says of its parent-death signal is its first thread's.
@@ -115,11 +116,11 @@ func look() view {
 			v.Files = append(v.Files, f.Name()+" "+target)
 		}
 	}
-	for _, line := range strings.Split(narrate.Read("/proc/self/status"), "\n") {
+	for _, line := range strings.Split(proc.Read("/proc/self/status"), "\n") {
 		name, value, _ := strings.Cut(line, ":")
 		v.Status[name] = strings.TrimSpace(value)
 	}
-	limits := narrate.Read("/proc/self/limits")
+	limits := proc.Read("/proc/self/limits")
 	_, line, _ := strings.Cut(limits, "Max open files")
 	fmt.Sscan(line, &v.OpenFiles)
 	unix.Prctl(unix.PR_GET_PDEATHSIG, pointer(&v.Pdeathsig), 0, 0, 0)
@@ -253,7 +254,7 @@ func checkEnter(t *testing.T, k kind) {
 		t.Errorf("arguments %q, environment %q", v.Args, v.Env)
 	}
 	ours := look()
-	if want := narrate.Read(fmt.Sprintf("/proc/%d/status", pid)); !strings.Contains(want, "CapEff:\t"+v.Status["CapEff"]) {
+	if want := proc.Read(fmt.Sprintf("/proc/%d/status", pid)); !strings.Contains(want, "CapEff:\t"+v.Status["CapEff"]) {
 		t.Errorf("it has the capabilities %s, unlike the container's first process:\n%s", v.Status["CapEff"], want)
 	}
 	if v.Status["SigBlk"] != ours.Status["SigBlk"] || v.Status["SigIgn"] != ours.Status["SigIgn"] {
@@ -319,7 +320,7 @@ func TestOpenFiles(t *testing.T) {
 	}
 	// Its runtime raises the soft limit again, to the hard one, and gives the
 	// old one to what it executes; the hard one must be as before.
-	if _, line, _ := strings.Cut(narrate.Read(fmt.Sprintf("/proc/%d/limits", entered)), "Max open files"); !strings.Contains(line, strconv.FormatUint(limit.Max, 10)) {
+	if _, line, _ := strings.Cut(proc.Read(fmt.Sprintf("/proc/%d/limits", entered)), "Max open files"); !strings.Contains(line, strconv.FormatUint(limit.Max, 10)) {
 		t.Errorf("limits of the new process: %.40s", line)
 	}
 	write.Close()
@@ -499,7 +500,7 @@ func childrenOf(t *testing.T) (children []string) {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		children = append(children, strings.Fields(narrate.Read(file))...)
+		children = append(children, strings.Fields(proc.Read(file))...)
 	}
 	slices.Sort(children)
 	return children

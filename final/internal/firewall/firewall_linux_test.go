@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gonsrun/internal/narrate"
+	"gonsrun/final/internal/narrate"
 )
 
 // Every test runs in a network namespace of its own that plays the host; two

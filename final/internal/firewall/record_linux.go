@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"gonsrun/internal/narrate"
+	"gonsrun/final/internal/narrate"
 )
 
 // record is what Masquerade did, as Remove needs to know it.

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gonsrun/internal/narrate"
+	"gonsrun/final/internal/narrate"
 )
 
 // Mount is one mount, named as in the OCI runtime-spec (config.md, Mounts).

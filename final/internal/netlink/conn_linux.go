@@ -23,7 +23,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gonsrun/internal/narrate"
+	"gonsrun/final/internal/narrate"
 )
 
 // Conn is a conversation with the kernel about the network namespace that the

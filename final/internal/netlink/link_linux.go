@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gonsrun/internal/narrate"
+	"gonsrun/final/internal/narrate"
 )
 
 // vethInfoPeer is VETH_INFO_PEER of linux/veth.h: the other end of a veth pair.

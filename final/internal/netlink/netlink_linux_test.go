@@ -20,8 +20,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gonsrun/final/internal/narrate"
 	"gonsrun/final/internal/netlink/netlinktest"
-	"gonsrun/internal/narrate"
 )
 
 // The verbs act on network namespaces that the tests make: the test binary

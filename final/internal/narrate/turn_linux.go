@@ -28,13 +28,13 @@ var turns struct{ host, container int } // file descriptors
 // hello is how the host's side says how to speak, and whether the container's
 // side shall move to a process group of its own before it is ready.
 func (c Config) hello(ownGroup bool) []string {
-	return append([]string{c.Program, flagText(c.Quiet), flagText(c.Pause), flagText(c.JSON), flagText(c.NeedsRoot), flagText(c.Compact), flagText(ownGroup)}, c.Args...)
+	return []string{c.Program, flagText(c.Quiet), flagText(c.Pause), flagText(c.JSON), flagText(c.Compact), flagText(ownGroup), c.AsRoot}
 }
 
 func parseHello(m []string) (c Config, ownGroup bool) {
 	on := func(i int) bool { return m[i] == flagText(true) }
-	c = Config{Program: m[0], Side: Container, Quiet: on(1), Pause: on(2), JSON: on(3), NeedsRoot: on(4), Compact: on(5), Args: m[7:]}
-	return c, on(6)
+	c = Config{Program: m[0], Side: Container, Quiet: on(1), Pause: on(2), JSON: on(3), Compact: on(4), AsRoot: m[6]}
+	return c, on(5)
 }
 
 func flagText(on bool) string { return strconv.FormatBool(on) }

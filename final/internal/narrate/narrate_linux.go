@@ -22,18 +22,17 @@ const (
 
 // Config says who speaks, and how. The container's side gets the host's.
 type Config struct {
-	Program string   // as a reader types it: step03-pid
-	Args    []string // what the reader typed after the program
+	Program string // its name
 	Side    Side
 	Quiet   bool // say nothing but errors
 	Pause   bool // wait for Enter before each call
 	JSON    bool // one JSON object a line
 
-	NeedsRoot bool // the line that works has sudo in it
-	Compact   bool // about one line a call
+	Compact bool // about one line a call
 
+	AsRoot  string // the line that does the same as root
 	Example string // a line that works, and the one for the manual, as FailUsage
-	Manual  string // shows them; "" for those of a lesson
+	Manual  string // shows them; "" for those of the whole program
 
 	OwnTerminal bool // the command has a terminal of its own, and leaves ours alone
 }
@@ -120,16 +119,6 @@ func Call(why, call string, do func() error) {
 	if err := Try(why, call, do); err != nil {
 		Fail(err)
 	}
-}
-
-// CallResult narrates a call that answers a number. An error ends the program,
-// with what to do about it.
-func CallResult(why, call string, do func() (int, error)) int {
-	ret, err := TryResult(why, call, do)
-	if err != nil {
-		Fail(err)
-	}
-	return ret
 }
 
 // Try narrates a call that answers 0, and returns its error as a *CallError.

@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	catalog "gonsrun/internal/narrate"
+	"gonsrun/internal/proc"
 )
 
 // Exit statuses, as docker-run(1) has them.
@@ -45,10 +48,10 @@ func Fail(err error) {
 func FailUsage(problem string) {
 	example, manual := config.Example, config.Manual
 	if example == "" {
-		example = commandLine("run", "/bin/sh")
+		example = proc.Typed(config.Program, true, "run", "/bin/sh")
 	}
 	if manual == "" {
-		manual = "go run ./" + config.Program + " -h"
+		manual = proc.Typed(config.Program, false, "-h")
 	}
 	Fail(&StatusError{Status: StatusFailed, Err: errors.New(problem),
 		Hint: fmt.Sprintf("One line that works:\n  %s\nThe manual:\n  %s", example, manual)})
@@ -101,63 +104,15 @@ func narrated(err error) bool {
 	return errors.As(err, &call) && call == lastAnswer && !config.Quiet && err.Error() == call.Error()
 }
 
-// Find returns the path of the command name as execve needs it: looked for in
-// the PATH of environment, unless it holds a slash. When there is none it ends
-// the program, with exit status 127, or 126 for one that cannot be run.
-func Find(name string, environment []string) string {
-	path, err := LookUp(name, environment)
-	if err != nil {
-		Fail(err)
-	}
-	return path
-}
-
-// LookUp is Find for a caller that wants the error, a *StatusError.
+// LookUp is proc.LookUp with an error that knows its exit status: 127 for a
+// command that is not there, 126 for one that cannot be run.
 func LookUp(name string, environment []string) (string, error) {
-	if name == "" {
-		return "", &StatusError{Status: StatusNotFound, Err: errors.New("command not found: its name is empty"), Hint: hintNotFound}
+	path, err := proc.LookUp(name, environment)
+	switch {
+	case errors.Is(err, proc.ErrNotFound):
+		err = &StatusError{Status: StatusNotFound, Err: err, Hint: catalog.HintNotFound}
+	case errors.Is(err, proc.ErrNotExecutable):
+		err = &StatusError{Status: StatusCannotRun, Err: err, Hint: catalog.HintNotExecutable}
 	}
-	candidates := []string{name}
-	where := ""
-	if !strings.Contains(name, "/") {
-		candidates = nil
-		for _, variable := range environment {
-			if list, ok := strings.CutPrefix(variable, "PATH="); ok {
-				where = list
-			}
-		}
-		for _, dir := range strings.Split(where, ":") {
-			candidates = append(candidates, dir+"/"+name)
-		}
-	}
-	var refused error
-	for _, path := range candidates {
-		err := executable(path)
-		if err == nil {
-			return path, nil
-		}
-		if !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR) {
-			refused = fmt.Errorf("%s cannot be run: %s", path, errnoText(err))
-		}
-	}
-	if refused != nil {
-		return "", &StatusError{Status: StatusCannotRun, Err: refused, Hint: hintNotExecutable}
-	}
-	problem := fmt.Errorf("command not found: %s does not exist", name)
-	if where != "" {
-		problem = fmt.Errorf("command not found: %s is in none of the folders of PATH, %s", name, strings.ReplaceAll(where, ":", " "))
-	}
-	return "", &StatusError{Status: StatusNotFound, Err: problem, Hint: hintNotFound}
-}
-
-// executable says why path cannot be run, nil when it can.
-func executable(path string) error {
-	var st unix.Stat_t
-	if err := unix.Stat(path, &st); err != nil {
-		return err
-	}
-	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		return unix.EISDIR
-	}
-	return unix.Faccessat(unix.AT_FDCWD, path, unix.X_OK, unix.AT_EACCESS)
+	return path, err
 }

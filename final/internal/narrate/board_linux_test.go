@@ -1,7 +1,6 @@
 package narrate
 
 import (
-	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -100,17 +99,6 @@ func TestManualPage(t *testing.T) {
 	} {
 		if page := manualPage(call); page != want {
 			t.Errorf("the manual page of %q is %q, expected %q", call, page, want)
-		}
-	}
-}
-
-func TestStatusField(t *testing.T) {
-	if pid := StatusField("self", "Pid"); pid != strconv.Itoa(os.Getpid()) {
-		t.Errorf("Pid of self is %q, expected %d", pid, os.Getpid())
-	}
-	for _, field := range []string{"Pi", "NoSuchField"} {
-		if value := StatusField("self", field); value != "" {
-			t.Errorf("the field %s is %q, expected nothing", field, value)
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
 )
 
 // place is one line of the isolation board.
@@ -42,9 +44,9 @@ var kinds = []string{"uts", "pid", "mnt", "ipc", "net", "cgroup", "user"}
 // while the container's side is busy.
 func look(pid string) view {
 	v := view{namespaces: map[string]string{}, root: identity("/proc/" + pid + "/root/."),
-		cgroup: Read("/proc/" + pid + "/cgroup"), status: Read("/proc/" + pid + "/status")}
+		cgroup: proc.Read("/proc/" + pid + "/cgroup"), status: proc.Read("/proc/" + pid + "/status")}
 	for _, kind := range kinds {
-		v.namespaces[kind] = namespace(pid, kind)
+		v.namespaces[kind] = proc.Namespace(pid, kind)
 	}
 	path := "/proc/" + pid + "/root/proc"
 	var fs unix.Statfs_t
@@ -201,7 +203,7 @@ func capabilitiesPlace(ourView, theirView view) place {
 	if err1 != nil || err2 != nil {
 		return place{name: "caps", state: none, fact: ""}
 	}
-	last, err := strconv.Atoi(Read("/proc/sys/kernel/cap_last_cap"))
+	last, err := strconv.Atoi(proc.Read("/proc/sys/kernel/cap_last_cap"))
 	if err != nil {
 		last = bits.Len64(theirs.bounding|ours.bounding) - 1
 	}
@@ -216,7 +218,7 @@ type capabilitySets struct{ effective, permitted, bounding uint64 }
 // capabilities reads them from /proc/PID/status.
 func capabilities(status string) (sets capabilitySets, err error) {
 	for field, set := range map[string]*uint64{"CapEff": &sets.effective, "CapPrm": &sets.permitted, "CapBnd": &sets.bounding} {
-		if *set, err = strconv.ParseUint(statusField(status, field), 16, 64); err != nil {
+		if *set, err = strconv.ParseUint(proc.Field(status, field), 16, 64); err != nil {
 			return sets, err
 		}
 	}
@@ -225,11 +227,11 @@ func capabilities(status string) (sets capabilitySets, err error) {
 
 // seccompPlace reads the seccomp mode, see proc_pid_status(5).
 func seccompPlace(ours, theirs view) place {
-	mode := map[string]string{"0": "off", "1": "strict", "2": "filter"}[statusField(theirs.status, "Seccomp")]
+	mode := map[string]string{"0": "off", "1": "strict", "2": "filter"}[proc.Field(theirs.status, "Seccomp")]
 	switch {
 	case mode == "" || mode == "off":
 		return place{name: "seccomp", state: none, fact: mode}
-	case statusField(ours.status, "Seccomp_filters") == statusField(theirs.status, "Seccomp_filters"):
+	case proc.Field(ours.status, "Seccomp_filters") == proc.Field(theirs.status, "Seccomp_filters"):
 		return place{name: "seccomp", state: hosts, fact: mode}
 	}
 	return place{name: "seccomp", state: own, fact: mode}

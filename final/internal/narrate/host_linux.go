@@ -39,14 +39,9 @@ const (
 
 var host = hostSide{interrupted: make(chan struct{})}
 
-// Start narrates the clone that starts the container's side, and returns its
-// pid. From here on the new process ends when we do, whatever happens.
-func Start(why, call string, clone func() (pid int, err error)) int {
-	return Started(CallResult(why, call, clone), nil)
-}
-
-// Started is Start for a process that was started in more than one narrated
-// call: pid or the error is what came of it.
+// Started takes what came of the calls that started the container's side: an
+// error ends the program. From here on the new process ends when we do,
+// whatever happens.
 func Started(pid int, err error) int {
 	if err != nil {
 		Fail(err)
@@ -161,7 +156,7 @@ func stopIfInterrupted() {
 }
 
 // stopped is the panic value with which the host's side unwinds: deferred
-// functions remove what was made, then Main exits with the status.
+// functions remove what was made, then the program exits with the status.
 type stopped struct{ status int }
 
 // end ends this side. On the host the container's first process is killed and

@@ -1,0 +1,78 @@
+package proc
+
+import (
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Read returns the text of a small file of /proc, /sys or the cgroup tree,
+// without white space around it; "" for one that cannot be read. Such a file is
+// never waited for, so it can do without the runtime's poller, which os.ReadFile
+// asks first.
+func Read(file string) string {
+	fd, err := unix.Open(file, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return ""
+	}
+	defer unix.Close(fd)
+	var text []byte
+	part := make([]byte, 4096)
+	for {
+		n, err := unix.Read(fd, part)
+		if err == unix.EINTR {
+			continue
+		}
+		if n <= 0 {
+			return strings.TrimSpace(string(text))
+		}
+		text = append(text, part[:n]...)
+	}
+}
+
+// StatusField reads one field of /proc/PID/status, see proc_pid_status(5). pid
+// may be "self". It is "" when there is none.
+func StatusField(pid, field string) string {
+	return Field(Read("/proc/"+pid+"/status"), field)
+}
+
+// Field returns a field of the text of /proc/PID/status, "" when there is none.
+func Field(status, field string) string {
+	_, rest, found := strings.Cut("\n"+status, "\n"+field+":")
+	if !found {
+		return ""
+	}
+	value, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSpace(value)
+}
+
+// Namespace identifies a namespace of a process: uts:[4026531838]. It is "" for
+// a process that is gone, and for a namespace that this kernel lacks.
+func Namespace(pid, name string) string {
+	link, _ := os.Readlink("/proc/" + pid + "/ns/" + name)
+	return link
+}
+
+// IsOurs reports whether the numbers below /proc are the ones that getpid(2)
+// and wait(2) use here. Inside a PID namespace without a /proc of its own they
+// are another namespace's, and /proc/PID is a stranger.
+func IsOurs() bool {
+	self, err := os.Readlink("/proc/self")
+	return err == nil && self == strconv.Itoa(os.Getpid())
+}
+
+// Parent returns the pid of the process that started pid, 0 when that cannot be
+// read.
+func Parent(pid int) int {
+	parent, _ := strconv.Atoi(StatusField(strconv.Itoa(pid), "PPid"))
+	return parent
+}
+
+// SameFile reports whether two paths lead to the same file.
+func SameFile(a, b string) bool {
+	var one, other unix.Stat_t
+	return unix.Stat(a, &one) == nil && unix.Stat(b, &other) == nil &&
+		one.Dev == other.Dev && one.Ino == other.Ino
+}
