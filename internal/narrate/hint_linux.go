@@ -38,7 +38,7 @@ func Hints() []string {
 // status, the text of /proc/PID/status of who made the call.
 func Hint(call string, errno syscall.Errno, status, root string) string {
 	refused := errno == unix.EPERM || errno == unix.EACCES
-	ordinary := !hasField(status, "Uid", "0")
+	user := effectiveUser(status)
 	switch {
 	case call == "execve" && errno == unix.ENOENT:
 		return hintInterpreter
@@ -46,7 +46,7 @@ func Hint(call string, errno syscall.Errno, status, root string) string {
 		return fmt.Sprintf(hintFormat, runtime.GOARCH)
 	case call == "execve" && errno == unix.EACCES:
 		return HintNotExecutable
-	case refused && ordinary:
+	case refused && user != "" && user != "0":
 		return fmt.Sprintf(hintNotRoot, root)
 	case refused && !mayAdminister(status):
 		return hintNotPrivileged
@@ -64,12 +64,11 @@ func Hint(call string, errno syscall.Errno, status, root string) string {
 	return ""
 }
 
-// hasField reports whether the effective id (the second number) of a field of
-// /proc/PID/status is id.
-func hasField(status, field, id string) bool {
+// effectiveUser is the second number of the field Uid, "" without a status.
+func effectiveUser(status string) string {
 	var real, effective string
-	fmt.Sscan(proc.Field(status, field), &real, &effective)
-	return effective == id
+	fmt.Sscan(proc.Field(status, "Uid"), &real, &effective)
+	return effective
 }
 
 // mayAdminister reports whether a process has CAP_SYS_ADMIN.

@@ -40,7 +40,7 @@ func LookUp(name string, environment []string) (string, error) {
 			return path, nil
 		}
 		if !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR) {
-			refused = fmt.Errorf("%s %w: %w", path, ErrNotExecutable, err)
+			refused = fmt.Errorf("%s %w: %s (%w)", path, ErrNotExecutable, unix.ErrnoName(err.(unix.Errno)), err)
 		}
 	}
 	switch {

@@ -63,13 +63,6 @@ func IsOurs() bool {
 	return err == nil && self == strconv.Itoa(os.Getpid())
 }
 
-// Parent returns the pid of the process that started pid, 0 when that cannot be
-// read.
-func Parent(pid int) int {
-	parent, _ := strconv.Atoi(StatusField(strconv.Itoa(pid), "PPid"))
-	return parent
-}
-
 // SameFile reports whether two paths lead to the same file.
 func SameFile(a, b string) bool {
 	var one, other unix.Stat_t

@@ -2,7 +2,6 @@ package proc
 
 import (
 	"os"
-	"strconv"
 	"strings"
 )
 
@@ -11,40 +10,38 @@ import (
 // its path as it was typed. program is the name of its folder. asRoot puts sudo
 // into the line; sudo that was typed stays.
 func Typed(program string, asRoot bool, args ...string) string {
-	goRun, sudo := startedBy()
+	path, goRun, sudo := started()
 	asRoot = asRoot && os.Geteuid() != 0 || sudo
-	words := []string{os.Args[0]}
+	words := []string{path}
 	switch {
 	case goRun && asRoot:
 		words = []string{"go", "run", "-exec", "sudo", "./" + program}
 	case goRun:
 		words = []string{"go", "run", "./" + program}
 	case asRoot:
-		words = []string{"sudo", os.Args[0]}
+		words = []string{"sudo", path}
 	}
 	return Words(append(words, args...))
 }
 
-// startedBy reports whether the go tool started this program, and whether sudo
-// stood between. It looks at the processes above this one as far as they are go,
-// sudo, or the same program again.
-func startedBy() (goRun, sudo bool) {
-	if !IsOurs() {
-		return true, os.Getenv("SUDO_UID") != ""
-	}
-	own := Read("/proc/self/comm")
-	for pid := os.Getppid(); pid > 0; pid = Parent(pid) {
-		switch Read("/proc/" + strconv.Itoa(pid) + "/comm") {
-		case "go":
-			return true, sudo
-		case "sudo":
+// started says how this program was started: by which path, and whether the go
+// tool and sudo stood above it. It looks at the processes above this one, in the
+// numbers that /proc has, as far as they are go, sudo, or the same program, which
+// may have started itself again.
+func started() (path string, goRun, sudo bool) {
+	path = os.Args[0]
+	for pid := "self"; ; pid = StatusField(pid, "PPid") {
+		switch comm := Read("/proc/" + pid + "/comm"); {
+		case SameFile("/proc/self/exe", "/proc/"+pid+"/exe"):
+			path, _, _ = strings.Cut(Read("/proc/"+pid+"/cmdline"), "\x00")
+		case comm == "go":
+			goRun = true
+		case comm == "sudo":
 			sudo = true
-		case own:
 		default:
-			return false, sudo
+			return path, goRun, sudo
 		}
 	}
-	return false, sudo
 }
 
 // Words writes args as they can be typed into a shell.
