@@ -1,10 +1,11 @@
-# The workshop for a laptop that does not run Linux:
+# The workshop for a laptop that does not run Linux. In a shell or in PowerShell:
 #
 #	docker build -t gonsrun .
-#	docker run --rm -it --privileged gonsrun
+#	docker run --rm -it --privileged -v "${PWD}:/workshop" gonsrun
 #
 # --privileged, because the programs in here make namespaces, mounts and
-# cgroups. Your own files instead of the image's: add  -v "$PWD":/workshop
+# cgroups. -v, because what you write shall outlive the container: your files
+# take the place of the image's, under the same path, so Go's caches stay warm.
 
 # Debian 13, on amd64 and arm64: its Go is the oldest that go.mod accepts and
 # the one of the Vagrant VM, and a class downloads a third of what it would for

@@ -26,4 +26,15 @@ if [ -t 0 ] && [ -t 1 ] && [ "${SHLVL:-1}" = 1 ]; then
       less docs/README.md                the book
 
 GREETING
+	# What was mounted with -v is not always the project, and not always there.
+	if [ ! -e /workshop/go.mod ]; then
+		echo '  But /workshop is not the project: leave, and go into the folder that you cloned.'
+		echo
+	elif { [ -e /.dockerenv ] || [ -e /run/.containerenv ]; } && ! mountpoint -q /workshop; then
+		echo '  What you write in here ends with this container. To keep it, leave, and start so:'
+		echo
+		# shellcheck disable=SC2016 # to be typed
+		echo '      docker run --rm -it --privileged -v "${PWD}:/workshop" gonsrun'
+		echo
+	fi
 fi
