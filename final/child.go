@@ -79,7 +79,7 @@ func mountRoot(spec Spec) {
 		check(fmt.Errorf("-keep: %w: it needs an overlay with its upper layer on a disk, not on another overlay; set XDG_CACHE_HOME to a folder there, or leave -keep out", err))
 	}
 	if err != nil {
-		narrate.Note("No overlay here (%v). See  grep overlay /proc/filesystems .", err)
+		narrate.Note("No overlay here (%v). See what this kernel has:\n  grep overlay /proc/filesystems", err)
 		check(mounts.Bind(lower, root))
 	}
 	for name, content := range spec.Network.files(spec.Hostname) {

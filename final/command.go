@@ -21,6 +21,7 @@ type command struct {
 	summary  string
 	manual   string // more than the summary, "" for nothing
 	example  string
+	asRoot   bool // the example needs root
 	define   func(*flag.FlagSet)
 	narrates bool
 	prepare  func(*narrate.Config) // what the flags mean for the narration
@@ -53,12 +54,12 @@ func execute(args []string) int {
 		narrate.FailUsage("what shall it do? There is no \"run\" and no command")
 	}
 	if c == nil {
-		narrate.FailUsage(fmt.Sprintf("there is no command %q, see  final help", name))
+		narrate.FailUsage(fmt.Sprintf("there is no command %q. See which there are:\n  %s", name, typed("help")))
 	}
 
-	config.Manual = "go run ./final " + c.name + " -h"
+	config.Manual = typed(c.name, "-h")
 	if c.name != "run" {
-		config.Example = c.typed()
+		config.Example = c.exampleTyped()
 	}
 	narrate.Speak(silent(config))
 	f := flag.NewFlagSet("final "+c.name, flag.ContinueOnError)
@@ -133,13 +134,13 @@ func findCommand(commands []command, name string) *command {
 	return nil
 }
 
-// typed is the example as a reader types it in the project's folder.
-func (c *command) typed() string {
-	start := "go run ./final "
-	if rootless() {
-		start = "go run -exec sudo ./final "
-	}
-	return strings.Replace(c.example, "final ", start, 1)
+// typed is the line that starts final with other arguments, as the reader
+// started it.
+func typed(args ...string) string { return proc.Typed("final", false, args...) }
+
+// exampleTyped is the example as the reader types it.
+func (c *command) exampleTyped() string {
+	return strings.Replace(c.example, "final", proc.Typed("final", c.asRoot), 1)
 }
 
 // print writes a command's manual on stdout.
@@ -148,7 +149,7 @@ func (c *command) print(f *flag.FlagSet) {
 	if c.manual != "" {
 		fmt.Printf("\n%s\n", c.manual)
 	}
-	fmt.Printf("\nUsage:\n\n\tfinal %s\n\nExample:\n\n\t%s\n", strings.TrimSpace(c.name+" "+c.synopsis), c.example)
+	fmt.Printf("\nUsage:\n\n\t%s\n\nExample:\n\n\t%s\n", strings.TrimSpace(typed(c.name)+" "+c.synopsis), c.exampleTyped())
 	if c.define != nil || c.narrates {
 		fmt.Print("\nFlags:\n\n")
 		f.SetOutput(os.Stdout)
@@ -164,11 +165,12 @@ const exitStatuses = "Exit status: the command's own; 128+n when signal n killed
 
 // printOverview writes the manual of the whole program.
 func printOverview(commands []command) {
-	fmt.Print(catalog.ParseManual(manual).Text, "\n\nCommands:\n\n")
+	text := catalog.ParseManual(manual).Text
+	fmt.Print(strings.ReplaceAll(text, "go run -exec sudo ./final", proc.Typed("final", true)), "\n\nCommands:\n\n")
 	for _, c := range commands {
 		fmt.Printf("\t%-11s %s\n", c.name, c.summary)
 	}
-	fmt.Print("\nEach has its manual:  final run -h\n\n", exitStatuses)
+	fmt.Printf("\nEach has its manual:\n\n\t%s\n\n%s", typed("run", "-h"), exitStatuses)
 }
 
 // noArguments ends the program when there are any.

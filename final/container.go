@@ -95,7 +95,7 @@ func newFolder(name string) *state.Dir {
 		list, err := all()
 		check(err)
 		if slices.ContainsFunc(list, func(c *container) bool { return c.state.Name == name || c.state.ID == name }) {
-			check(fmt.Errorf("-name %s: a container has that name already, see  final ps -a  and  final rm %s", name, name))
+			check(fmt.Errorf("-name %s: a container has that name already. See it, or remove it:\n  %s\n  %s", name, typed("ps", "-a"), typed("rm", name)))
 		}
 	}
 	dir, err := state.Create(state.NewID())
@@ -248,7 +248,7 @@ func all() ([]*container, error) {
 // find finds a container by its name, its id, or the beginning of its id.
 func find(name string) (*container, error) {
 	if name == "" {
-		return nil, fmt.Errorf("a container's name is empty: see  final ps -a")
+		return nil, fmt.Errorf("a container's name is empty. See which containers there are:\n  %s", typed("ps", "-a"))
 	}
 	list, err := all()
 	if err != nil {
@@ -267,7 +267,7 @@ func find(name string) (*container, error) {
 	case 1:
 		return matches[0], nil
 	case 0:
-		return nil, fmt.Errorf("there is no container %q: see  final ps -a", name)
+		return nil, fmt.Errorf("there is no container %q. See which there are:\n  %s", name, typed("ps", "-a"))
 	}
 	return nil, fmt.Errorf("%q is the beginning of %d ids: give more of it", name, len(matches))
 }

@@ -63,7 +63,7 @@ func runInside(c *container, o *execOptions, args []string) int {
 		if c.state.Status == running && c.alive() {
 			return nil
 		}
-		return fmt.Errorf("container %s is not running: see  final ps -a", c.state.Name)
+		return fmt.Errorf("container %s is not running. See which are:\n  %s", c.state.Name, typed("ps"))
 	}
 	check(running())
 	spec, err := o.spec(c, args)

@@ -38,7 +38,7 @@ func psCommand() command {
 		name: "ps", summary: "list the running containers", example: "final ps -a",
 		define: func(f *flag.FlagSet) {
 			f.BoolVar(&withStopped, "a", false, "also those that have ended")
-			f.BoolVar(&onlyIDs, "q", false, "only their ids: final rm -f $(final ps -a -q)")
+			f.BoolVar(&onlyIDs, "q", false, "only their ids: "+typed("rm", "-f")+" $("+typed("ps", "-a", "-q")+")")
 		},
 		do: func(args []string) int {
 			noArguments(args)
@@ -223,7 +223,7 @@ func parseSignal(name string) (syscall.Signal, error) {
 	if sig := unix.SignalNum("SIG" + strings.TrimPrefix(upper, "SIG")); sig != 0 {
 		return sig, nil
 	}
-	return 0, fmt.Errorf("-s %s: there is no such signal, see  kill -l", name)
+	return 0, fmt.Errorf("-s %s: there is no such signal. See which there are:\n  kill -l", name)
 }
 
 func rmCommand() command {
@@ -236,7 +236,7 @@ func rmCommand() command {
 			return each(args, func(c *container) error {
 				if c.alive() {
 					if !force {
-						return fmt.Errorf("container %s is running: stop it first, or use  final rm -f %s", c.state.Name, c.state.Name)
+						return fmt.Errorf("container %s is running. Stop it first, or type:\n  %s", c.state.Name, typed("rm", "-f", c.state.Name))
 					}
 					if err := c.kill(unix.SIGKILL); err != nil {
 						return err
@@ -257,7 +257,7 @@ func rmCommand() command {
 // it was done to.
 func each(names []string, do func(*container) error) (status int) {
 	if len(names) == 0 {
-		narrate.FailUsage("name a container, see  final ps -a")
+		narrate.FailUsage("name a container. See which there are:\n  " + typed("ps", "-a"))
 	}
 	sweep()
 	for _, name := range names {

@@ -10,7 +10,7 @@
 //
 //	go run -exec sudo ./final run --memory 64m --cpus 0.5 -p 8080:80 -v "$PWD":/src /bin/sh
 //
-// An ordinary user gets one too, in a user namespace:  go run ./final run /bin/sh
+// An ordinary user gets one too, in a user namespace, without sudo.
 package main
 
 import (

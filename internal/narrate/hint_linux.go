@@ -13,17 +13,17 @@ import (
 // Hints for the errors that learners meet. Each has an entry in the book's
 // page on troubleshooting, under its first words.
 const (
-	HintNotFound      = "Nothing of that name is here: look with  run /bin/sh -c 'ls /bin'  for what there is."
+	HintNotFound      = "Nothing of that name is here. In a shell in there, see what there is:\n  ls /bin"
 	HintNotExecutable = "It is there, but it is not a program that may be run: a folder, or a file without the x permission (chmod +x)."
-	hintInterpreter   = "The file is there, but the program that must load it is not: its ELF interpreter or the one named after #!. Look with  ldd FILE  or  head -1 FILE, and add it to the root file system."
+	hintInterpreter   = "The file is there, but the program that must load it is not: its ELF interpreter or the one named after #!. Add it to the root file system. One of these says which it is:\n  ldd FILE\n  head -1 FILE"
 	hintFormat        = "The kernel does not know this format: a program for another kind of processor (this one is %s), or a script without its first line #!/bin/sh."
 	hintNotRoot       = "This call is root's (CAP_SYS_ADMIN). Type:\n  %s"
 	hintNotPrivileged = "You are root, but without CAP_SYS_ADMIN, as in a Docker container that was started without --privileged. Type:\n  docker run --rm -it --privileged gonsrun"
-	hintNamespaceMax  = "The limit for namespaces is reached. See it with  sysctl user  and raise it, for instance\n  sudo sysctl -w user.max_pid_namespaces=1000"
-	hintNoNamespace   = "This kernel was built without one of these namespaces. See which it has:  ls /proc/self/ns"
-	hintNoProcess     = "No more processes: a limit of this session or of its cgroup is reached. See  ulimit -u  and  cat /sys/fs/cgroup/pids.max"
+	hintNamespaceMax  = "The limit for namespaces is reached. See it and raise it, for instance:\n  sysctl user\n  sudo sysctl -w user.max_pid_namespaces=1000"
+	hintNoNamespace   = "This kernel was built without one of these namespaces. See which it has:\n  ls /proc/self/ns"
+	hintNoProcess     = "No more processes: a limit of this session or of its cgroup is reached. See which:\n  ulimit -u\n  cat /sys/fs/cgroup/pids.max"
 	hintReadOnly      = "This tree is mounted read-only, as in a Docker container that was started without --privileged. Type:\n  docker run --rm -it --privileged gonsrun"
-	hintProcMount     = "The root file system has no folder /proc to mount on. Make it:  mkdir DIR/proc"
+	hintProcMount     = "The root file system has no folder /proc to mount on. Make it:\n  mkdir DIR/proc"
 )
 
 // Hints lists every hint, for the test that the book explains each.

@@ -135,7 +135,7 @@ func Find(id string, r Resources) (*Group, error) {
 	}
 	for _, controller := range needed {
 		if slices.Contains(wanted, controller) {
-			return nil, fmt.Errorf("the cgroup controller %q, which a limit needs, is in no cgroup tree here: see  grep cgroup /proc/self/mountinfo  and  cat /sys/fs/cgroup/cgroup.controllers", controller)
+			return nil, fmt.Errorf("the cgroup controller %q, which a limit needs, is in no cgroup tree here. See which trees there are, and what the one of v2 has:\n  grep cgroup /proc/self/mountinfo\n  cat /sys/fs/cgroup/cgroup.controllers", controller)
 		}
 	}
 	return g, nil

@@ -41,6 +41,8 @@ type machine struct {
 	arch   string   // as in GOARCH
 	search []string // where programs are looked up, in this order
 	lower  string   // a folder where the root file system will be
+	again  string   // the line that starts the doctor as root
+	run    string   // the line that starts run, without its flags
 
 	clone   func(flags uintptr, user bool) error
 	trial   func(user bool) trialReport
@@ -108,7 +110,7 @@ func (m machine) asRoot(command string) string {
 func (m machine) withRights() string {
 	switch {
 	case m.uid != 0:
-		return "go run -exec sudo ./final doctor"
+		return m.again
 	case m.engine() == "Podman":
 		return "podman run --rm -it --privileged gonsrun"
 	case m.engine() != "":

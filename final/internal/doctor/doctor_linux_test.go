@@ -59,6 +59,7 @@ func fake(t *testing.T, files map[string]string) machine {
 	}
 	return machine{
 		root: root, arch: "amd64", search: []string{"/usr/bin"}, lower: "/root/.cache",
+		again: "go run -exec sudo ./final doctor", run: "go run ./final run",
 		clone:   func(uintptr, bool) error { return nil },
 		trial:   func(bool) trialReport { return report(nil) },
 		access:  func(string) error { return nil },
@@ -327,7 +328,7 @@ func TestLowerFolder(t *testing.T) {
 func TestNothingThere(t *testing.T) {
 	for _, uid := range []int{0, 1000} {
 		m := machine{
-			root: t.TempDir(), uid: uid,
+			root: t.TempDir(), uid: uid, again: "sudo final doctor", run: "final run",
 			clone:   func(uintptr, bool) error { return unix.ENOSYS },
 			trial:   func(bool) trialReport { return trialReport{} },
 			access:  func(string) error { return unix.ENOENT },

@@ -35,7 +35,7 @@ func (m machine) repairMount(name string, report trialReport) string {
 	case errno == unix.ENODEV:
 		return "use a kernel that knows the file system " + name
 	case name == "pivot_root":
-		return "final run -without pivot …  (an initramfs as this machine's root cannot be swapped)"
+		return m.run + " -without pivot …  (an initramfs as this machine's root cannot be swapped)"
 	}
 	return "dmesg | tail  may say more"
 }
@@ -50,7 +50,7 @@ func (m machine) overlay(report trialReport) Result {
 		return Result{"overlay", Warn, "the kernel has none: a container's root will be read-only", m.asRoot("modprobe overlay")}
 	default:
 		return Result{"overlay", Warn, "over " + m.lower + ": " + describe(errno) + ": a container's root will be read-only",
-			"final run -rootfs DIR …  with DIR on ext4, xfs, btrfs or tmpfs"}
+			m.run + " -rootfs DIR …  with DIR on ext4, xfs, btrfs or tmpfs"}
 	}
 }
 
@@ -61,9 +61,9 @@ func (m machine) network(report trialReport) Result {
 		if !reached || errno == 0 {
 			continue
 		}
-		todo := m.asRoot("modprobe "+kind) + "  (until then:  final run -network none …)"
+		todo := m.asRoot("modprobe "+kind) + "  (until then:  " + m.run + " -network none …)"
 		if !errors.Is(errno, unix.EOPNOTSUPP) && !errors.Is(errno, unix.ENODEV) {
-			todo = "final run -network none …  works without it"
+			todo = m.run + " -network none …  works without it"
 		}
 		return Result{"network", Warn, "a new " + kind + ": " + describe(errno), todo}
 	}

@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
 )
 
 // thisMachine describes the machine that we run on.
@@ -21,6 +23,8 @@ func thisMachine() machine {
 		arch:    runtime.GOARCH,
 		search:  append(filepath.SplitList(os.Getenv("PATH")), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/go/bin", "/usr/lib/go/bin", goRoot()),
 		lower:   lower,
+		again:   proc.Typed("final", true, "doctor"),
+		run:     proc.Typed("final", false, "run"),
 		clone:   tryClone,
 		trial:   func(user bool) trialReport { return runTrial(user, lower) },
 		access:  accessible,
@@ -146,10 +150,10 @@ func (m machine) goTool() Result {
 // filter looks for seccomp, for a filter as final's: it answers calls with an errno.
 func (m machine) filter() Result {
 	if m.arch != "amd64" && m.arch != "arm64" {
-		return Result{"seccomp", Fail, "final has a filter for amd64 and arm64, not for " + m.arch, "final run -security-opt seccomp=unconfined …"}
+		return Result{"seccomp", Fail, "final has a filter for amd64 and arm64, not for " + m.arch, m.run + " -security-opt seccomp=unconfined …"}
 	}
 	if err := m.seccomp(); err != nil {
-		return Result{"seccomp", Fail, "no filters: " + describe(err), "use a kernel with CONFIG_SECCOMP_FILTER=y, or  final run -security-opt seccomp=unconfined …"}
+		return Result{"seccomp", Fail, "no filters: " + describe(err), "use a kernel with CONFIG_SECCOMP_FILTER=y, or  " + m.run + " -security-opt seccomp=unconfined …"}
 	}
 	return Result{Name: "seccomp", Found: "filters work"}
 }

@@ -183,11 +183,11 @@ func Restricted() string {
 	}
 	switch {
 	case read("kernel/apparmor_restrict_unprivileged_userns") == "1":
-		return "AppArmor restricts user namespaces here (Ubuntu 23.10 and later); type  sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0  or use sudo for the whole line"
+		return "AppArmor restricts user namespaces here (Ubuntu 23.10 and later). Use sudo for the whole line, or type:\n  sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
 	case read("kernel/unprivileged_userns_clone") == "0":
-		return "user namespaces are for root only here; type  sudo sysctl -w kernel.unprivileged_userns_clone=1"
+		return "user namespaces are for root only here. Type:\n  sudo sysctl -w kernel.unprivileged_userns_clone=1"
 	case read("user/max_user_namespaces") == "0":
-		return "user namespaces are switched off here; type  sudo sysctl -w user.max_user_namespaces=10000"
+		return "user namespaces are switched off here. Type:\n  sudo sysctl -w user.max_user_namespaces=10000"
 	}
 	return ""
 }

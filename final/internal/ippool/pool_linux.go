@@ -192,7 +192,7 @@ func (p *Pool) free() (netip.Addr, error) {
 			return address, nil
 		}
 	}
-	return netip.Addr{}, fmt.Errorf("address pool: all addresses of %s are in use: remove a container (final rm)", network)
+	return netip.Addr{}, fmt.Errorf("address pool: all addresses of %s are in use: remove a container", network)
 }
 
 // Release takes back the address of the container id. Where it has none,

@@ -75,7 +75,7 @@ func drawBoard(places []place) {
 		if i+rows < len(places) {
 			text += places[i+rows].cell(column)
 		}
-		b.lines = append(b.lines, line{strings.TrimRight(text, " "), textWidth()})
+		b.lines = append(b.lines, line{styled: strings.TrimRight(text, " "), columns: textWidth()})
 	}
 	for _, p := range places {
 		if p.detail != "" {

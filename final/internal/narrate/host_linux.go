@@ -3,16 +3,20 @@ package narrate
 import (
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
 )
 
-// Three times Ctrl-C within patience kills the container: pid 1 of a PID
-// namespace gets no default signal actions, so Ctrl-C alone may do nothing.
+// Three times Ctrl-C within patience kills the container: number 1 of a PID
+// namespace gets no signal that it does not catch, so Ctrl-C alone may do nothing.
 const patience = 2 * time.Second
 
 // hostSide is what the host's side must know to end well, whatever happens:
@@ -84,12 +88,19 @@ func (h *hostSide) handle(sig syscall.Signal) {
 	case h.phase == ending:
 	case h.phase == running && (sig == unix.SIGINT || sig == unix.SIGQUIT):
 		h.interrupts = append(h.interrupts, time.Now())
-		switch n := len(h.interrupts); {
-		case n >= 3 && h.interrupts[n-1].Sub(h.interrupts[n-3]) <= patience:
+		n := len(h.interrupts)
+		within := func(times int) bool {
+			return n >= times && h.interrupts[n-1].Sub(h.interrupts[n-times]) <= patience
+		}
+		deaf := Deaf(h.pid, sig)
+		switch {
+		case within(3):
 			interject("Ctrl-C for the third time within %v: the container is killed.", patience)
 			h.end(sig)
-		case n >= 2 && h.interrupts[n-1].Sub(h.interrupts[n-2]) <= patience:
+		case within(2) && !deaf:
 			interject("Ctrl-C belongs to the command. Once more within %v kills the container.", patience)
+		case !within(2) && deaf:
+			interject("%s Twice more within %v kills the container.", DeafWhy, patience)
 		}
 	default:
 		if h.pid != 0 {
@@ -97,6 +108,18 @@ func (h *hostSide) handle(sig syscall.Signal) {
 		}
 		h.end(sig)
 	}
+}
+
+// DeafWhy says why Ctrl-C does nothing to a command.
+const DeafWhy = "The command is number 1 of its PID namespace, and does not catch Ctrl-C: so it does not get it."
+
+// Deaf reports whether a signal from its own PID namespace's terminal never
+// reaches a process: it is number 1 there, and does not catch it. See
+// pid_namespaces(7).
+func Deaf(pid int, sig syscall.Signal) bool {
+	status := proc.Read("/proc/" + strconv.Itoa(pid) + "/status")
+	caught, err := strconv.ParseUint(proc.Field(status, "SigCgt"), 16, 64)
+	return err == nil && strings.HasSuffix(proc.Field(status, "NSpid"), "\t1") && caught&(1<<(sig-1)) == 0
 }
 
 // interject is Note in the middle of the command's output: on a terminal there

@@ -47,16 +47,13 @@ var (
 // read its flags can say errors until then: it calls Speak again afterwards.
 func Speak(c Config) {
 	config = c
-	if config.Quiet {
-		return
-	}
 	size, err := unix.IoctlGetWinsize(2, unix.TIOCGWINSZ)
 	onTerminal = err == nil
 	if onTerminal && size.Col > 0 {
 		width = max(minWidth, min(maxWidth, int(size.Col)))
 	}
 	useColor(onTerminal)
-	if config.Pause {
+	if config.Pause && !config.Quiet {
 		openPause()
 	}
 }

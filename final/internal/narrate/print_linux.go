@@ -28,19 +28,29 @@ type block struct {
 type line struct {
 	styled  string
 	columns int
+	whole   bool // too wide for the margin, and not to be broken
 }
 
 func textWidth() int { return width - labelWidth - 2 }
 
 // line adds a line that is known to fit.
 func (b *block) line(style *color.Color, text string) {
-	b.lines = append(b.lines, line{style.Sprint(text), utf8.RuneCountInString(text)})
+	b.lines = append(b.lines, line{styled: style.Sprint(text), columns: utf8.RuneCountInString(text)})
 }
 
-// text adds text, broken into lines.
+// text adds text, broken into lines. A line of it that begins with two blanks is
+// one to type: it stays whole, to be copied, and where it does not fit beside
+// the margin it stands without.
 func (b *block) text(style *color.Color, text string) {
-	for _, part := range wrap(text, textWidth()) {
-		b.line(style, part)
+	for _, paragraph := range strings.Split(text, "\n") {
+		typed, ok := strings.CutPrefix(paragraph, "  ")
+		if ok && utf8.RuneCountInString(paragraph) > textWidth() {
+			b.lines = append(b.lines, line{styled: style.Sprint(typed), whole: true})
+			continue
+		}
+		for _, part := range wrap(paragraph, textWidth()) {
+			b.line(style, part)
+		}
 	}
 }
 
@@ -74,7 +84,10 @@ func (b *block) print() {
 		default:
 			out.WriteString("\n")
 		}
-		out.WriteString(b.margin(i) + " " + l.styled)
+		if !l.whole {
+			out.WriteString(b.margin(i) + " ")
+		}
+		out.WriteString(l.styled)
 		if !b.open || i < len(b.lines)-1 {
 			out.WriteString("\n")
 		}

@@ -37,35 +37,26 @@ func useColor(stderrIsTerminal bool) {
 	color.NoColor = noColor || !stderrIsTerminal || os.Getenv("TERM") == "dumb"
 }
 
-// wrap breaks text into lines of at most width columns: at spaces where it
-// can, else in a word, after a separator where there is one.
-func wrap(text string, width int) []string {
-	var lines []string
-	for _, paragraph := range strings.Split(text, "\n") {
-		if len(paragraph) <= width {
-			lines = append(lines, paragraph)
-			continue
-		}
-		indent := paragraph[:len(paragraph)-len(strings.TrimLeft(paragraph, " "))]
-		rest := []rune(paragraph)
-		for len(rest) > width {
-			line, after := breakLine(rest, len(indent), width)
-			lines = append(lines, line)
-			rest = append([]rune(indent), after...)
-		}
-		lines = append(lines, string(rest))
+// wrap breaks a paragraph into lines of at most width columns: at spaces where
+// it can, else in a word, after a separator where there is one.
+func wrap(paragraph string, width int) (lines []string) {
+	rest := []rune(paragraph)
+	for len(rest) > width {
+		var line string
+		line, rest = breakLine(rest, width)
+		lines = append(lines, line)
 	}
-	return lines
+	return append(lines, string(rest))
 }
 
 // breakLine cuts text, which is longer than width, in two.
-func breakLine(text []rune, indent, width int) (line string, rest []rune) {
-	for i := width; i > indent; i-- {
+func breakLine(text []rune, width int) (line string, rest []rune) {
+	for i := width; i > 0; i-- {
 		if text[i] == ' ' {
 			return strings.TrimRight(string(text[:i]), " "), []rune(strings.TrimLeft(string(text[i:]), " "))
 		}
 	}
-	for i := width; i > max(indent, width/2); i-- {
+	for i := width; i > width/2; i-- {
 		if strings.ContainsRune("/|,", text[i-1]) {
 			return string(text[:i]), text[i:]
 		}
