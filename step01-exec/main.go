@@ -1,6 +1,6 @@
 //go:build linux
 
-// Step01-exec starts itself again, and the copy becomes the command.
+// Step01-exec starts itself again, and the new process becomes the command.
 //
 //	go run ./step01-exec run /bin/sh
 //
@@ -10,61 +10,50 @@ package main
 
 import (
 	_ "embed"
-	"fmt"
 	"os"
+	"os/exec"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"gonsrun/internal/lesson"
 	"gonsrun/internal/narrate"
 )
 
-// environment is what the command gets to know of the world.
-var environment = []string{
-	"PATH=/bin:/usr/bin:/sbin:/usr/sbin:/usr/local/bin",
-	"HOME=" + os.Getenv("HOME"),
-	"TERM=" + os.Getenv("TERM"),
-	"PS1=container:$PWD# ",
-}
-
 //go:embed main.go
-var manual string
+var source string
 
 func main() {
-	narrate.Main(manual, run, child)
+	narrate.Watch(source) // narrates every call that follows; without this line the program is the same
+	defer lesson.End()    // when a call has failed, this is the end
+	switch args := lesson.Args(source); args[0] {
+	case "run":
+		os.Exit(run(args[1:]))
+	case "child":
+		child(args[1:])
+	}
 }
 
-// run is the host's side: it starts this program again, as the container's
-// side, and waits until that has ended.
+// run is the host's side: it starts this program again, as the container's side, and waits for its end.
 func run(command []string) int {
-	pid := narrate.Start("A new process begins, as a copy of this one.",
-		"clone(…, flags=…|SIGCHLD)",
-		func() (int, error) {
-			return syscall.ForkExec("/proc/self/exe",
-				append([]string{"/proc/self/exe", "child"}, command...),
-				&syscall.ProcAttr{
-					Env:   os.Environ(),
-					Files: narrate.Files(),
-					Sys: &syscall.SysProcAttr{
-						Pdeathsig: unix.SIGKILL, // if we are killed, it must not live on
-					},
-				})
-		})
+	container := exec.Command("/proc/self/exe", append([]string{"child"}, command...)...)
+	container.Stdin, container.Stdout, container.Stderr = os.Stdin, os.Stdout, os.Stderr
+	container.SysProcAttr = &syscall.SysProcAttr{
+		Pdeathsig: unix.SIGKILL, // if we are killed, it must not live on
+	}
+	// A new process begins. It runs this same program, as the container's side.
+	must(lesson.Start(container))
 
-	narrate.Begin(pid)
-
-	var info unix.Siginfo
-	narrate.Wait("All is set up. Now wait until the command ends, and learn how it ended.",
-		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
-		func() error { return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED, nil) })
-	return narrate.Status(&info)
+	// Wait until the command ends, and learn how it ended.
+	return lesson.Status(container.Wait())
 }
 
-// child is the container's side: it prepares its world, then it becomes the
-// command.
+// child is the container's side: it prepares its world, then it becomes the command.
 func child(command []string) {
-	path := narrate.Find(command[0], environment)
-	narrate.Become("This process becomes the command: same pid, new program. When it works, execve does not return.",
-		fmt.Sprintf("execve(%s, %s, …)", narrate.Quote(path), narrate.Strings(command)),
-		func() error { return unix.Exec(path, command, environment) })
+	environment := lesson.Environment()
+	path := lesson.Find(command[0], environment)
+	// This process becomes the command: same pid, new program. When it works, execve does not return.
+	must(unix.Exec(path, command, environment))
 }
+
+var must = lesson.Must

@@ -5,10 +5,10 @@ package main
 import (
 	_ "embed"
 
-	"gonsrun/internal/narrate"
+	"gonsrun/internal/lesson"
 )
 
 //go:embed main.go
-var manual string
+var source string
 
-func main() { narrate.NeedsLinux(manual) }
+func main() { lesson.NeedsLinux(source) }

@@ -9,20 +9,20 @@ import (
 	"gonsrun/internal/lessontest"
 )
 
-var lesson = lessontest.Lesson{Number: 1, Name: "step01-exec"}
+var step = lessontest.Lesson{Number: 1, Name: "step01-exec"}
 
-func TestMain(m *testing.M) { lesson.Main(m) }
+func TestMain(m *testing.M) { step.Main(m) }
 
 // What every lesson promises: see internal/lessontest/promises_linux.go.
-func TestPromises(t *testing.T) { lesson.Promises(t) }
+func TestPromises(t *testing.T) { step.Promises(t) }
 
 // What it says while it runs is true, complete and in order.
-func TestNarration(t *testing.T) { lesson.Narration(t) }
+func TestNarration(t *testing.T) { step.Narration(t) }
 
 // The command is a child of the program that was started.
 func TestStartsItselfAgain(t *testing.T) {
 	lessontest.Leftovers(t)
-	running := lesson.Start(t, "run", "/bin/sh", "-c", "echo $PPID")
+	running := step.Start(t, "run", "/bin/sh", "-c", "echo $PPID")
 	if parent := running.Line(); parent != strconv.Itoa(running.Pid()) {
 		t.Errorf("the command's parent is %s, expected %d", parent, running.Pid())
 	}
@@ -33,6 +33,6 @@ func TestStartsItselfAgain(t *testing.T) {
 func TestNothingIsIsolated(t *testing.T) {
 	lessontest.Leftovers(t)
 	for _, namespace := range []string{"uts", "pid", "mnt", "ipc", "net", "user"} {
-		lesson.Type(t, "run", "readlink", "/proc/self/ns/"+namespace).Prints(lessontest.Namespace(t, namespace) + "\n")
+		step.Type(t, "run", "readlink", "/proc/self/ns/"+namespace).Prints(lessontest.Namespace(t, namespace) + "\n")
 	}
 }

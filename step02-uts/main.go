@@ -10,69 +10,56 @@ package main
 
 import (
 	_ "embed"
-	"fmt"
 	"os"
+	"os/exec"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"gonsrun/internal/lesson"
 	"gonsrun/internal/narrate"
 )
 
 const hostname = "container"
 
-// environment is what the command gets to know of the world.
-var environment = []string{
-	"PATH=/bin:/usr/bin:/sbin:/usr/sbin:/usr/local/bin",
-	"HOME=" + os.Getenv("HOME"),
-	"TERM=" + os.Getenv("TERM"),
-	"PS1=container:$PWD# ",
-}
-
 //go:embed main.go
-var manual string
+var source string
 
 func main() {
-	narrate.Main(manual, run, child)
+	narrate.Watch(source) // narrates every call that follows; without this line the program is the same
+	defer lesson.End()    // when a call has failed, this is the end
+	switch args := lesson.Args(source); args[0] {
+	case "run":
+		os.Exit(run(args[1:]))
+	case "child":
+		child(args[1:])
+	}
 }
 
-// run is the host's side: it starts this program again, as the container's
-// side, and waits until that has ended.
+// run is the host's side: it starts this program again, as the container's side, and waits for its end.
 func run(command []string) int {
-	pid := narrate.Start("A new process begins as a copy of this one, in new namespaces: the names and numbers in them are its own.",
-		"clone(…, flags=…|CLONE_NEWUTS|SIGCHLD)",
-		func() (int, error) {
-			return syscall.ForkExec("/proc/self/exe",
-				append([]string{"/proc/self/exe", "child"}, command...),
-				&syscall.ProcAttr{
-					Env:   os.Environ(),
-					Files: narrate.Files(),
-					Sys: &syscall.SysProcAttr{
-						Cloneflags: unix.CLONE_NEWUTS,
-						Pdeathsig:  unix.SIGKILL, // if we are killed, it must not live on
-					},
-				})
-		})
-	narrate.Namespaces(pid, "uts")
+	container := exec.Command("/proc/self/exe", append([]string{"child"}, command...)...)
+	container.Stdin, container.Stdout, container.Stderr = os.Stdin, os.Stdout, os.Stderr
+	container.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWUTS,
+		Pdeathsig:  unix.SIGKILL, // if we are killed, it must not live on
+	}
+	// A new process begins, in new namespaces: the names and numbers in them are its own.
+	must(lesson.Start(container))
 
-	narrate.Begin(pid)
-
-	var info unix.Siginfo
-	narrate.Wait("All is set up. Now wait until the command ends, and learn how it ended.",
-		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
-		func() error { return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED, nil) })
-	return narrate.Status(&info)
+	// Wait until the command ends, and learn how it ended.
+	return lesson.Status(container.Wait())
 }
 
-// child is the container's side: it prepares its world, then it becomes the
-// command.
+// child is the container's side: it prepares its world, then it becomes the command.
 func child(command []string) {
-	narrate.Call("The new UTS namespace has a hostname of its own: changing it does not touch the host's.",
-		fmt.Sprintf("sethostname(%s, %d)", narrate.Quote(hostname), len(hostname)),
-		func() error { return unix.Sethostname([]byte(hostname)) })
+	// The new UTS namespace has a hostname of its own: changing it does not touch the host's.
+	must(unix.Sethostname([]byte(hostname)))
 
-	path := narrate.Find(command[0], environment)
-	narrate.Become("This process becomes the command: same pid, new program. When it works, execve does not return.",
-		fmt.Sprintf("execve(%s, %s, …)", narrate.Quote(path), narrate.Strings(command)),
-		func() error { return unix.Exec(path, command, environment) })
+	environment := lesson.Environment()
+	path := lesson.Find(command[0], environment)
+	// This process becomes the command: same pid, new program. When it works, execve does not return.
+	must(unix.Exec(path, command, environment))
 }
+
+var must = lesson.Must

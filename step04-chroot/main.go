@@ -1,7 +1,6 @@
 //go:build linux
 
-// Step04-chroot gives the container a root file system: its / is a folder
-// that looks like a small system, and nothing else has a name in there.
+// Step04-chroot gives the container a root file system: its / is another folder.
 //
 //	go run -exec sudo ./step04-chroot run /bin/sh
 //
@@ -12,12 +11,13 @@ package main
 import (
 	_ "embed"
 	"flag"
-	"fmt"
 	"os"
+	"os/exec"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"gonsrun/internal/lesson"
 	"gonsrun/internal/narrate"
 	"gonsrun/internal/rootfs"
 )
@@ -26,71 +26,52 @@ const hostname = "container"
 
 var rootDir = flag.String("rootfs", "", "use the root file system in `DIR`, not the one made here")
 
-// environment is what the command gets to know of the world.
-var environment = []string{
-	"PATH=/bin:/usr/bin:/sbin:/usr/sbin:/usr/local/bin",
-	"HOME=" + os.Getenv("HOME"),
-	"TERM=" + os.Getenv("TERM"),
-	"PS1=container:$PWD# ",
-}
-
 //go:embed main.go
-var manual string
+var source string
 
 func main() {
-	narrate.Main(manual, run, child)
+	narrate.Watch(source) // narrates every call that follows; without this line the program is the same
+	defer lesson.End()    // when a call has failed, this is the end
+	switch args := lesson.Args(source); args[0] {
+	case "run":
+		os.Exit(run(args[1:]))
+	case "child":
+		child(args[1], args[2:])
+	}
 }
 
-// run is the host's side: it starts this program again, as the container's
-// side, and waits until that has ended.
+// run is the host's side: it starts this program again, as the container's side, and waits for its end.
 func run(command []string) int {
-	root := narrate.Made(rootfs.Prepare(*rootDir))
+	root := lesson.Root(rootfs.Prepare(*rootDir))
 
-	pid := narrate.Start("A new process begins as a copy of this one, in new namespaces: the names and numbers in them are its own.",
-		"clone(…, flags=…|CLONE_NEWUTS|CLONE_NEWPID|SIGCHLD)",
-		func() (int, error) {
-			return syscall.ForkExec("/proc/self/exe",
-				append([]string{"/proc/self/exe", "child", root}, command...),
-				&syscall.ProcAttr{
-					Env:   os.Environ(),
-					Files: narrate.Files(),
-					Sys: &syscall.SysProcAttr{
-						Cloneflags: unix.CLONE_NEWUTS | unix.CLONE_NEWPID,
-						Pdeathsig:  unix.SIGKILL, // if we are killed, it must not live on
-					},
-				})
-		})
-	narrate.Namespaces(pid, "uts", "pid")
-	narrate.NSpid(pid)
+	container := exec.Command("/proc/self/exe", append([]string{"child", root}, command...)...)
+	container.Stdin, container.Stdout, container.Stderr = os.Stdin, os.Stdout, os.Stderr
+	container.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWUTS | unix.CLONE_NEWPID,
+		Pdeathsig:  unix.SIGKILL, // if we are killed, it must not live on
+	}
+	// A new process begins, in new namespaces: the names and numbers in them are its own.
+	must(lesson.Start(container))
 
-	narrate.Begin(pid)
-
-	var info unix.Siginfo
-	narrate.Wait("All is set up. Now wait until the command ends, and learn how it ended.",
-		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
-		func() error { return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED, nil) })
-	return narrate.Status(&info)
+	// Wait until the command ends, and learn how it ended.
+	return lesson.Status(container.Wait())
 }
 
-// child is the container's side: it prepares its world, then it becomes the
-// command.
-func child(args []string) {
-	root, command := args[0], args[1:]
+// child is the container's side: it prepares its world, then it becomes the command.
+func child(root string, command []string) {
+	// The new UTS namespace has a hostname of its own: changing it does not touch the host's.
+	must(unix.Sethostname([]byte(hostname)))
 
-	narrate.Call("The new UTS namespace has a hostname of its own: changing it does not touch the host's.",
-		fmt.Sprintf("sethostname(%s, %d)", narrate.Quote(hostname), len(hostname)),
-		func() error { return unix.Sethostname([]byte(hostname)) })
+	// From now on every path that begins with / begins here.
+	must(unix.Chroot(root))
 
-	narrate.Call("From now on every path that begins with / begins here.",
-		fmt.Sprintf("chroot(%s)", narrate.Quote(root)),
-		func() error { return unix.Chroot(root) })
+	// The working directory is still outside, a way back to the host: leave it.
+	must(unix.Chdir("/"))
 
-	narrate.Call("The working directory is still outside, a way back to the host: leave it.",
-		`chdir("/")`,
-		func() error { return unix.Chdir("/") })
-
-	path := narrate.Find(command[0], environment)
-	narrate.Become("This process becomes the command: same pid, new program. When it works, execve does not return.",
-		fmt.Sprintf("execve(%s, %s, …)", narrate.Quote(path), narrate.Strings(command)),
-		func() error { return unix.Exec(path, command, environment) })
+	environment := lesson.Environment()
+	path := lesson.Find(command[0], environment)
+	// This process becomes the command: same pid, new program. When it works, execve does not return.
+	must(unix.Exec(path, command, environment))
 }
+
+var must = lesson.Must

@@ -1,7 +1,6 @@
 //go:build linux
 
-// Step05-proc gives the container a mount namespace: it can mount a /proc of
-// its own, and the host never sees that mount.
+// Step05-proc gives the container a mount namespace, and in it a /proc of its own.
 //
 //	go run -exec sudo ./step05-proc run /bin/sh
 //
@@ -12,12 +11,13 @@ package main
 import (
 	_ "embed"
 	"flag"
-	"fmt"
 	"os"
+	"os/exec"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"gonsrun/internal/lesson"
 	"gonsrun/internal/narrate"
 	"gonsrun/internal/rootfs"
 )
@@ -26,81 +26,59 @@ const hostname = "container"
 
 var rootDir = flag.String("rootfs", "", "use the root file system in `DIR`, not the one made here")
 
-// environment is what the command gets to know of the world.
-var environment = []string{
-	"PATH=/bin:/usr/bin:/sbin:/usr/sbin:/usr/local/bin",
-	"HOME=" + os.Getenv("HOME"),
-	"TERM=" + os.Getenv("TERM"),
-	"PS1=container:$PWD# ",
-}
-
 //go:embed main.go
-var manual string
+var source string
 
 func main() {
-	narrate.Main(manual, run, child)
+	narrate.Watch(source) // narrates every call that follows; without this line the program is the same
+	defer lesson.End()    // when a call has failed, this is the end
+	switch args := lesson.Args(source); args[0] {
+	case "run":
+		os.Exit(run(args[1:]))
+	case "child":
+		child(args[1], args[2:])
+	}
 }
 
-// run is the host's side: it starts this program again, as the container's
-// side, and waits until that has ended.
+// run is the host's side: it starts this program again, as the container's side, and waits for its end.
 func run(command []string) int {
-	root := narrate.Made(rootfs.Prepare(*rootDir))
+	root := lesson.Root(rootfs.Prepare(*rootDir))
 
-	pid := narrate.Start("A new process begins as a copy of this one, in new namespaces: the names and numbers in them are its own.",
-		"clone(…, flags=…|CLONE_NEWNS|CLONE_NEWUTS|CLONE_NEWPID|SIGCHLD)",
-		func() (int, error) {
-			return syscall.ForkExec("/proc/self/exe",
-				append([]string{"/proc/self/exe", "child", root}, command...),
-				&syscall.ProcAttr{
-					Env:   os.Environ(),
-					Files: narrate.Files(),
-					Sys: &syscall.SysProcAttr{
-						Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWPID,
-						Pdeathsig:  unix.SIGKILL, // if we are killed, it must not live on
-					},
-				})
-		})
-	narrate.Namespaces(pid, "mnt", "uts", "pid")
-	narrate.NSpid(pid)
+	container := exec.Command("/proc/self/exe", append([]string{"child", root}, command...)...)
+	container.Stdin, container.Stdout, container.Stderr = os.Stdin, os.Stdout, os.Stderr
+	container.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWPID,
+		Pdeathsig:  unix.SIGKILL, // if we are killed, it must not live on
+	}
+	// A new process begins, in new namespaces: the names and numbers in them are its own.
+	must(lesson.Start(container))
 
-	narrate.Begin(pid)
-
-	var info unix.Siginfo
-	narrate.Wait("All is set up. Now wait until the command ends, and learn how it ended.",
-		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
-		func() error { return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED, nil) })
-	return narrate.Status(&info)
+	// Wait until the command ends, and learn how it ended.
+	return lesson.Status(container.Wait())
 }
 
-// child is the container's side: it prepares its world, then it becomes the
-// command.
-func child(args []string) {
-	root, command := args[0], args[1:]
+// child is the container's side: it prepares its world, then it becomes the command.
+func child(root string, command []string) {
+	// The new UTS namespace has a hostname of its own: changing it does not touch the host's.
+	must(unix.Sethostname([]byte(hostname)))
 
-	narrate.Call("The new UTS namespace has a hostname of its own: changing it does not touch the host's.",
-		fmt.Sprintf("sethostname(%s, %d)", narrate.Quote(hostname), len(hostname)),
-		func() error { return unix.Sethostname([]byte(hostname)) })
+	// The new mount namespace is a copy of the host's. Where / is shared, as systemd makes it,
+	// a mount made in one appears in the other, too. Private: no mount made here reaches the host.
+	must(unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 
-	narrate.Call("The new mount namespace is a copy of the host's, and what is mounted in one still appears in the other. Private: no mount made here reaches the host.",
-		`mount("none", "/", …, MS_REC|MS_PRIVATE, NULL)`,
-		func() error { return unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") })
+	// From now on every path that begins with / begins here.
+	must(unix.Chroot(root))
 
-	narrate.Call("From now on every path that begins with / begins here.",
-		fmt.Sprintf("chroot(%s)", narrate.Quote(root)),
-		func() error { return unix.Chroot(root) })
+	// The working directory is still outside, a way back to the host: leave it.
+	must(unix.Chdir("/"))
 
-	narrate.Call("The working directory is still outside, a way back to the host: leave it.",
-		`chdir("/")`,
-		func() error { return unix.Chdir("/") })
+	// A new /proc shows the processes of this PID namespace, and no others.
+	must(unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""))
 
-	narrate.Call("A new /proc shows the processes of this PID namespace, and no others.",
-		`mount("proc", "/proc", "proc", MS_NOSUID|MS_NODEV|MS_NOEXEC, NULL)`,
-		func() error {
-			return unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
-		})
-
-	path := narrate.Find(command[0], environment)
-	narrate.Become("This process becomes the command: same pid, new program. When it works, execve does not return.",
-		fmt.Sprintf("execve(%s, %s, …)", narrate.Quote(path), narrate.Strings(command)),
-		func() error { return unix.Exec(path, command, environment) })
+	environment := lesson.Environment()
+	path := lesson.Find(command[0], environment)
+	// This process becomes the command: same pid, new program. When it works, execve does not return.
+	must(unix.Exec(path, command, environment))
 }
+
+var must = lesson.Must

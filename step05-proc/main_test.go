@@ -13,23 +13,23 @@ import (
 	"gonsrun/internal/lessontest"
 )
 
-var lesson = lessontest.Lesson{Number: 5, Name: "step05-proc"}
+var step = lessontest.Lesson{Number: 5, Name: "step05-proc"}
 
-func TestMain(m *testing.M) { lesson.Main(m) }
+func TestMain(m *testing.M) { step.Main(m) }
 
 // What every lesson promises: see internal/lessontest/promises_linux.go.
-func TestPromises(t *testing.T) { lesson.Promises(t) }
+func TestPromises(t *testing.T) { step.Promises(t) }
 
 // What it says while it runs is true, complete and in order.
-func TestNarration(t *testing.T) { lesson.Narration(t) }
+func TestNarration(t *testing.T) { step.Narration(t) }
 
 // The hostname inside is the container's own, and the host keeps its own.
 func TestHostname(t *testing.T) {
-	lesson.NeedRoot(t)
+	step.NeedRoot(t)
 	lessontest.Leftovers(t)
 	before := lessontest.Hostname(t)
-	lesson.Type(t, "run", "hostname").Prints("container\n")
-	lesson.Type(t, "run", "/bin/sh", "-c", "hostname other && hostname").Prints("other\n")
+	step.Type(t, "run", "hostname").Prints("container\n")
+	step.Type(t, "run", "/bin/sh", "-c", "hostname other && hostname").Prints("other\n")
 	if after := lessontest.Hostname(t); after != before {
 		t.Errorf("the host's hostname was %q, and is %q now", before, after)
 	}
@@ -38,11 +38,11 @@ func TestHostname(t *testing.T) {
 // The command is number 1 of its own PID namespace; the host sees another
 // number for the same process.
 func TestPid(t *testing.T) {
-	lesson.NeedRoot(t)
+	step.NeedRoot(t)
 	lessontest.Leftovers(t)
-	lesson.Type(t, "run", "/bin/sh", "-c", "echo $$").Prints("1\n")
+	step.Type(t, "run", "/bin/sh", "-c", "echo $$").Prints("1\n")
 
-	running := lesson.Start(t, "run", "sleep", "1000")
+	running := step.Start(t, "run", "sleep", "1000")
 	outside := running.PidOutside("sleep", "1000")
 	if pids := lessontest.NSpid(outside); len(pids) != 2 || pids[1] != "1" {
 		t.Errorf("NSpid of process %d is %v, expected two pids, the second one 1", outside, pids)
@@ -53,10 +53,10 @@ func TestPid(t *testing.T) {
 
 // No process of the host's can be reached with kill.
 func TestKillReachesNobody(t *testing.T) {
-	lesson.NeedRoot(t)
+	step.NeedRoot(t)
 	lessontest.Leftovers(t)
 	neighbor := lessontest.StartCommand(t, exec.Command("sleep", "1000"))
-	lesson.Type(t, "run", "/bin/sh", "-c", "kill -9 "+strconv.Itoa(neighbor.Pid())+" 2>/dev/null || echo refused").Prints("refused\n")
+	step.Type(t, "run", "/bin/sh", "-c", "kill -9 "+strconv.Itoa(neighbor.Pid())+" 2>/dev/null || echo refused").Prints("refused\n")
 	neighbor.Signal(syscall.SIGTERM)
 	neighbor.Wait().Exits(-15)
 }
@@ -64,48 +64,48 @@ func TestKillReachesNobody(t *testing.T) {
 // Nothing of the host's tree can be reached by its name: / is another folder,
 // above it is nothing, and a file of the host's is not there.
 func TestRoot(t *testing.T) {
-	lesson.NeedRoot(t)
+	step.NeedRoot(t)
 	lessontest.Leftovers(t)
 	file := filepath.Join(t.TempDir(), "of-the-host")
 	if err := os.WriteFile(file, []byte("secret\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	lesson.Type(t, "run", "/bin/sh", "-c", "cat "+file+" || cat /.."+file+" || cat ../../../.."+file).Prints("").Exits(1)
-	lesson.Type(t, "run", "/bin/sh", "-c", "pwd; cd ..; pwd").Prints("/\n/\n")
-	lesson.Type(t, "run", "/bin/sh", "-c", "ls -di / /.. | uniq -w 1 | wc -l").PrintsMatch("^ *1\n")
+	step.Type(t, "run", "/bin/sh", "-c", "cat "+file+" || cat /.."+file+" || cat ../../../.."+file).Prints("").Exits(1)
+	step.Type(t, "run", "/bin/sh", "-c", "pwd; cd ..; pwd").Prints("/\n/\n")
+	step.Type(t, "run", "/bin/sh", "-c", "ls -di / /.. | uniq -w 1 | wc -l").PrintsMatch("^ *1\n")
 	outside := lessontest.RunCommand(t, "", exec.Command("ls", "-i", "-d", "/"))
-	if inside := lesson.Type(t, "run", "ls", "-i", "-d", "/"); inside.Stdout == outside.Stdout {
+	if inside := step.Type(t, "run", "ls", "-i", "-d", "/"); inside.Stdout == outside.Stdout {
 		t.Errorf("/ inside is / outside: ls -i -d / prints %q in both", inside.Stdout)
 	}
 }
 
 // Both shells are there, without -rootfs.
 func TestShells(t *testing.T) {
-	lesson.NeedRoot(t)
+	step.NeedRoot(t)
 	lessontest.Leftovers(t)
-	lesson.Type(t, "run", "/bin/sh", "-c", "echo $0").Prints("/bin/sh\n")
+	step.Type(t, "run", "/bin/sh", "-c", "echo $0").Prints("/bin/sh\n")
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip("this machine has no bash, so neither has the root file system that was made from it")
 	}
-	lesson.Type(t, "run", "/bin/bash", "-c", "echo ${BASH_VERSION:+bash}").Prints("bash\n")
+	step.Type(t, "run", "/bin/bash", "-c", "echo ${BASH_VERSION:+bash}").Prints("bash\n")
 }
 
 // /proc lists the processes of the container, and no others.
 func TestProc(t *testing.T) {
-	lesson.NeedRoot(t)
+	step.NeedRoot(t)
 	lessontest.Leftovers(t)
-	lesson.Type(t, "run", "/bin/sh", "-c", "cd /proc; echo [0-9]*").Prints("1\n")
-	lesson.Type(t, "run", "/bin/sh", "-c", "sleep 1000 & cd /proc; set -- [0-9]*; echo $#").Prints("2\n")
-	lesson.Type(t, "run", "/bin/sh", "-c", "grep -c '^proc /proc proc' /proc/mounts").Prints("1\n")
+	step.Type(t, "run", "/bin/sh", "-c", "cd /proc; echo [0-9]*").Prints("1\n")
+	step.Type(t, "run", "/bin/sh", "-c", "sleep 1000 & cd /proc; set -- [0-9]*; echo $#").Prints("2\n")
+	step.Type(t, "run", "/bin/sh", "-c", "grep -c '^proc /proc proc' /proc/mounts").Prints("1\n")
 }
 
 // The host's mount table is the same before, during and after, also where
 // mounts are shared, as they are on most systems.
 func TestMountsStayInside(t *testing.T) {
-	lesson.NeedRoot(t)
+	step.NeedRoot(t)
 	lessontest.Leftovers(t)
 	before := lessontest.Mounts()
-	running := lesson.Start(t, "run", "/bin/sh", "-c", "mount -t proc again /tmp || exit 9; echo mounted; read x")
+	running := step.Start(t, "run", "/bin/sh", "-c", "mount -t proc again /tmp || exit 9; echo mounted; read x")
 	running.Line()
 	lessontest.SameMounts(t, "during the run", before)
 	running.Answer("on with it")

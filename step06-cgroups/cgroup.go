@@ -3,117 +3,171 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"gonsrun/internal/narrate"
+	"gonsrun/internal/lesson"
 )
 
-// limits: controller, file, value, why. Files for swap are missing without swap.
-var limits = map[string][]struct{ controller, file, value, why string }{
-	"cgroup": {
-		{"pids", "pids.max", fmt.Sprint(pidsMax), "At most so many processes."},
-		{"memory", "memory.limit_in_bytes", fmt.Sprint(memoryMax), "At most so many bytes of memory."},
-		{"memory", "memory.memsw.limit_in_bytes", fmt.Sprint(memoryMax), "And no more with swap: nothing goes there."},
-		{"cpu", "cpu.cfs_quota_us", fmt.Sprint(cpuQuota), "CPU time: so many microseconds of every 100000."}},
-	"cgroup2": {
-		{"pids", "pids.max", fmt.Sprint(pidsMax), "At most so many processes."},
-		{"memory", "memory.max", fmt.Sprint(memoryMax), "At most so many bytes of memory."},
-		{"memory", "memory.swap.max", "0", "And none in swap."},
-		{"cpu", "cpu.max", fmt.Sprintf("%d %d", cpuQuota, cpuPeriod), "CPU time: so many microseconds of every so many."}},
+// group is the container's cgroup, see cgroups(7). In v2 one tree has all controllers, in v1 each
+// has a tree of its own, and a hybrid system has both: so a group is a folder in one tree or more.
+type group struct {
+	name  string
+	trees []tree
 }
 
-// tree: v1 has one for each controller, v2 one for all, a hybrid system both.
-type tree struct{ kind, dir, group, leaf, controllers string }
+type tree struct {
+	dir         string // where it is mounted
+	v2          bool
+	controllers []string // those of ours that it has
+}
 
-// findTrees looks in the mount table where our controllers are.
-func findTrees() (trees []tree) {
-	missing := " pids memory cpu "
-	for _, line := range strings.Split(narrate.Read("/proc/self/mountinfo"), "\n") {
-		mount, super, _ := strings.Cut(line, " - ")
-		kind, dir := strings.Fields(super)[0], strings.Fields(mount)[4]
-		has := strings.ReplaceAll(super[strings.LastIndex(super, " ")+1:], ",", " ")
-		if kind == "cgroup2" {
-			has = narrate.Read(dir + "/cgroup.controllers")
+var controllers = []string{"pids", "memory", "cpu"}
+
+// v1 has other names and values for the files of v2. memsw is memory and swap together. A CPU's
+// time is measured in periods of 100,000 microseconds there, unless cpu.cfs_period_us says else.
+var v1 = map[string]struct{ file, value string }{
+	"memory.max":      {"memory.limit_in_bytes", memoryMax},
+	"memory.swap.max": {"memory.memsw.limit_in_bytes", memoryMax},
+	"cpu.max":         {"cpu.cfs_quota_us", strings.Fields(cpuMax)[0]},
+}
+
+// newGroup looks in the mount table where our controllers are. Both sides find the same group.
+func newGroup() group {
+	g, found := group{name: "gonsrun-step06-" + lesson.Host()}, map[string]bool{}
+	for _, line := range strings.Split(read("/proc/self/mountinfo"), "\n") {
+		mount, super, _ := strings.Cut(line, " - ") // … /sys/fs/cgroup/pids … - cgroup cgroup rw,pids
+		if !strings.HasPrefix(super, "cgroup") {
+			continue
 		}
-		t := tree{kind, dir, fmt.Sprintf("%s/gonsrun-step06-%d", dir, os.Getpid()), dir + "/gonsrun-leaf", ""}
-		for _, c := range strings.Fields(missing) {
-			if limits[kind] != nil && strings.Contains(" "+has+" ", " "+c+" ") {
-				t.controllers += "+" + c + " "
-				missing = strings.Replace(missing, " "+c+" ", " ", 1)
+		t := tree{dir: strings.Fields(mount)[4], v2: strings.HasPrefix(super, "cgroup2 ")}
+		has := strings.Split(super[strings.LastIndex(super, " ")+1:], ",")
+		if t.v2 {
+			has = strings.Fields(read(t.dir + "/cgroup.controllers"))
+		}
+		for _, c := range controllers {
+			if slices.Contains(has, c) && !found[c] {
+				t.controllers, found[c] = append(t.controllers, c), true
 			}
 		}
-		if t.controllers != "" {
-			trees = append(trees, t)
+		if t.controllers != nil {
+			g.trees = append(g.trees, t)
 		}
 	}
-	if missing != " " {
-		narrate.Note("No cgroup tree here has the controller %s: no limit for that.", strings.TrimSpace(missing))
-	}
-	return trees
+	return g
 }
 
-// limit makes a group in the tree, sets its limits, and puts pid into it.
-func (t tree) limit(pid int) {
-	t.sweep()
-	mkdir(fmt.Sprintf("A new folder in a tree of type %s is a new cgroup: the kernel fills it with files, and a limit is a number in one of them.", t.kind), t.group)
-	if t.kind == "cgroup2" {
-		t.handDown()
+// mkdir makes the group's folders. A limit without a controller is left out.
+func (g group) mkdir() error {
+	missing := slices.Clone(controllers)
+	for _, t := range g.trees {
+		t.sweep(g.name)
+		if err := os.Mkdir(filepath.Join(t.dir, g.name), 0o755); err != nil {
+			return err
+		}
+		if err := t.handDown(); err != nil {
+			return err
+		}
+		missing = slices.DeleteFunc(missing, func(c string) bool { return slices.Contains(t.controllers, c) })
 	}
-	for _, l := range limits[t.kind] {
-		if file := t.group + "/" + l.file; unix.Access(file, unix.F_OK) == nil {
-			narrate.Write(l.why, file, l.value)
+	if len(missing) > 0 {
+		lesson.Note("no cgroup tree here has the controller %s: no limit for that", strings.Join(missing, " "))
+	}
+	return nil
+}
+
+// write sets a limit, or lets this process join: in every tree that has the file.
+func (g group) write(name, value string) error {
+	controller, _, _ := strings.Cut(name, ".")
+	for _, t := range g.trees {
+		file, text := name, value
+		if old, ok := v1[name]; ok && !t.v2 {
+			file, text = old.file, old.value
+		}
+		path := filepath.Join(t.dir, g.name, file)
+		switch {
+		case controller != "cgroup" && !slices.Contains(t.controllers, controller):
+		case name == "memory.swap.max" && unix.Access(path, unix.F_OK) != nil: // this kernel does not count swap
+		default:
+			if err := write(path, text); err != nil {
+				return err
+			}
 		}
 	}
-	narrate.Write("The new process goes in. What it starts will be born in there.", t.group+"/cgroup.procs", fmt.Sprint(pid))
+	return nil
 }
 
-// handDown: a v2 group can give its controllers to its children only when it holds no
-// process itself, cgroups(7). The kernel's own root, which has no type, may hold some.
-func (t tree) handDown() {
-	if narrate.Read(t.dir+"/cgroup.type") != "" && narrate.Read(t.dir+"/cgroup.procs") != "" {
-		narrate.Try("There are processes in this group. They move into a leaf, which another run may have made.",
-			fmt.Sprintf("mkdirat(AT_FDCWD, %q, 0755)", t.leaf), func() error { return unix.Mkdir(t.leaf, 0o755) })
-		move(t.dir, t.leaf)
+// handDown lets the group have the controllers. A v2 group can give them to those below it only
+// when it holds no process itself. The kernel's own root, which has no type, may hold some; the
+// root that a container sees may not: then its processes move to a leaf.
+func (t tree) handDown() error {
+	if !t.v2 {
+		return nil
 	}
-	narrate.Write("In v2 a group gets controllers from its parent.", t.dir+"/cgroup.subtree_control", t.controllers)
+	for tries := 0; tries < 10 && read(t.dir+"/cgroup.type") != "" && read(t.dir+"/cgroup.procs") != ""; tries++ {
+		os.Mkdir(t.leaf(), 0o755) // another run may have made it
+		move(t.dir, t.leaf())
+	}
+	return write(t.dir+"/cgroup.subtree_control", "+"+strings.Join(t.controllers, " +"))
 }
 
-// remove removes the group. The last one to go brings the leaf's processes back.
-func (t tree) remove() {
-	for tries := 0; unix.Rmdir(t.group) == unix.EBUSY && tries < 100; tries++ {
-		time.Sleep(10 * time.Millisecond) // the last process is still on its way out
-	}
-	t.sweep()
-	if rest, _ := filepath.Glob(t.dir + "/gonsrun-*"); len(rest) == 1 && rest[0] == t.leaf {
-		narrate.TryWrite("The last group is gone.", t.dir+"/cgroup.subtree_control", strings.ReplaceAll(t.controllers, "+", "-"))
-		move(t.leaf, t.dir)
-		unix.Rmdir(t.leaf)
+// rmdir removes the group's folders. The last run brings the leaf's processes back.
+func (g group) rmdir() {
+	for _, t := range g.trees {
+		remove(filepath.Join(t.dir, g.name))
+		t.sweep("")
+		if rest, _ := filepath.Glob(t.dir + "/gonsrun-*"); slices.Equal(rest, []string{t.leaf()}) {
+			write(t.dir+"/cgroup.subtree_control", "-"+strings.Join(t.controllers, " -"))
+			move(t.leaf(), t.dir)
+			remove(t.leaf())
+		}
 	}
 }
 
-// sweep removes the groups of runs that were killed.
-func (t tree) sweep() {
+func (t tree) leaf() string { return t.dir + "/gonsrun-leaf" }
+
+// sweep removes the groups of runs that were killed: their pids are gone, or were given to us.
+func (t tree) sweep(own string) {
 	groups, _ := filepath.Glob(t.dir + "/gonsrun-step06-*")
-	for _, group := range groups {
-		pid := group[strings.LastIndex(group, "-")+1:]
-		if group == t.group || unix.Access("/proc/"+pid, unix.F_OK) != nil {
-			unix.Rmdir(group)
+	for _, dir := range groups {
+		if filepath.Base(dir) == own {
+			remove(dir)
+		} else if unix.Access("/proc/"+dir[strings.LastIndex(dir, "-")+1:], unix.F_OK) != nil {
+			unix.Rmdir(dir)
 		}
 	}
 }
 
-func move(from, to string) {
-	for _, pid := range strings.Fields(narrate.Read(from + "/cgroup.procs")) {
-		narrate.TryWrite("It moves.", to+"/cgroup.procs", pid)
+// remove removes a group as soon as its last process has gone, or not at all.
+func remove(dir string) {
+	for tries := 0; unix.Rmdir(dir) == unix.EBUSY && tries < 100; tries++ {
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
-func mkdir(why, dir string) {
-	narrate.Call(why, fmt.Sprintf("mkdirat(AT_FDCWD, %q, 0755)", dir), func() error { return unix.Mkdir(dir, 0o755) })
+// move moves all processes of one group to another. One that has just ended cannot, and need not.
+func move(from, to string) {
+	for _, pid := range strings.Fields(read(from + "/cgroup.procs")) {
+		write(to+"/cgroup.procs", pid)
+	}
+}
+
+func read(file string) string {
+	text, _ := os.ReadFile(file)
+	return strings.TrimSpace(string(text))
+}
+
+func write(file, text string) error {
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.WriteString(text)
+	return err
 }

@@ -1,7 +1,6 @@
 //go:build linux
 
-// Step06-cgroups limits what the container can take from the machine: a
-// cgroup allows it 20 processes, 64 MiB of memory and half a CPU.
+// Step06-cgroups limits what the container can take: 20 tasks, 64 MiB, half a CPU.
 //
 //	go run -exec sudo ./step06-cgroups run /bin/sh
 //
@@ -12,107 +11,96 @@ package main
 import (
 	_ "embed"
 	"flag"
-	"fmt"
 	"os"
+	"os/exec"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"gonsrun/internal/lesson"
 	"gonsrun/internal/narrate"
 	"gonsrun/internal/rootfs"
 )
 
 const hostname = "container"
-
-// What the cgroup allows.
-const (
-	pidsMax   = 20
-	memoryMax = 64 << 20 // bytes
-	cpuQuota  = 50_000   // microseconds of CPU time in each cpuPeriod
-	cpuPeriod = 100_000
-)
+const pidsMax = "20"
+const memoryMax = "67108864"  // bytes: 64 MiB
+const cpuMax = "50000 100000" // microseconds of CPU time, in so many
 
 var rootDir = flag.String("rootfs", "", "use the root file system in `DIR`, not the one made here")
 
-// environment is what the command gets to know of the world.
-var environment = []string{
-	"PATH=/bin:/usr/bin:/sbin:/usr/sbin:/usr/local/bin",
-	"HOME=" + os.Getenv("HOME"),
-	"TERM=" + os.Getenv("TERM"),
-	"PS1=container:$PWD# ",
-}
-
 //go:embed main.go
-var manual string
+var source string
 
 func main() {
-	narrate.Main(manual, run, child)
-}
-
-// run is the host's side: it starts this program again, as the container's
-// side, and waits until that has ended.
-func run(command []string) int {
-	root := narrate.Made(rootfs.Prepare(*rootDir))
-
-	pid := narrate.Start("A new process begins as a copy of this one, in new namespaces: the names and numbers in them are its own.",
-		"clone(…, flags=…|CLONE_NEWNS|CLONE_NEWUTS|CLONE_NEWPID|SIGCHLD)",
-		func() (int, error) {
-			return syscall.ForkExec("/proc/self/exe",
-				append([]string{"/proc/self/exe", "child", root}, command...),
-				&syscall.ProcAttr{
-					Env:   os.Environ(),
-					Files: narrate.Files(),
-					Sys: &syscall.SysProcAttr{
-						Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWPID,
-						Pdeathsig:  unix.SIGKILL, // if we are killed, it must not live on
-					},
-				})
-		})
-	narrate.Namespaces(pid, "mnt", "uts", "pid")
-	narrate.NSpid(pid)
-
-	for _, tree := range findTrees() {
-		defer tree.remove()
-		tree.limit(pid)
+	narrate.Watch(source) // narrates every call that follows; without this line the program is the same
+	defer lesson.End()    // when a call has failed, this is the end
+	switch args := lesson.Args(source); args[0] {
+	case "run":
+		os.Exit(run(args[1:]))
+	case "child":
+		child(args[1], args[2:])
 	}
-	narrate.Begin(pid)
-
-	var info unix.Siginfo
-	narrate.Wait("All is set up. Now wait until the command ends, and learn how it ended.",
-		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
-		func() error { return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED, nil) })
-	return narrate.Status(&info)
 }
 
-// child is the container's side: it prepares its world, then it becomes the
-// command.
-func child(args []string) {
-	root, command := args[0], args[1:]
+// run is the host's side: it starts this program again, as the container's side, and waits for its end.
+func run(command []string) int {
+	root := lesson.Root(rootfs.Prepare(*rootDir))
 
-	narrate.Call("The new UTS namespace has a hostname of its own: changing it does not touch the host's.",
-		fmt.Sprintf("sethostname(%s, %d)", narrate.Quote(hostname), len(hostname)),
-		func() error { return unix.Sethostname([]byte(hostname)) })
+	group := newGroup()
+	defer func() {
+		// The last process has ended: a cgroup without processes can be removed.
+		group.rmdir()
+	}()
+	// A new folder in a cgroup tree is a new cgroup: the kernel fills it with files, one for each limit.
+	must(group.mkdir())
+	// At most 20 tasks: each thread of a process counts, too. A fork bomb stops there.
+	must(group.write("pids.max", pidsMax))
+	// At most 64 MiB of memory: what needs more is killed. (cgroup v1: memory.limit_in_bytes.)
+	must(group.write("memory.max", memoryMax))
+	// And nothing in swap. (cgroup v1: memory.memsw.limit_in_bytes, for memory and swap together.)
+	must(group.write("memory.swap.max", "0"))
+	// Half a CPU: 50,000 microseconds in every 100,000, then all wait. (cgroup v1: cpu.cfs_quota_us.)
+	must(group.write("cpu.max", cpuMax))
 
-	narrate.Call("The new mount namespace is a copy of the host's, and what is mounted in one still appears in the other. Private: no mount made here reaches the host.",
-		`mount("none", "/", …, MS_REC|MS_PRIVATE, NULL)`,
-		func() error { return unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") })
+	container := exec.Command("/proc/self/exe", append([]string{"child", root}, command...)...)
+	container.Stdin, container.Stdout, container.Stderr = os.Stdin, os.Stdout, os.Stderr
+	container.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWPID,
+		Pdeathsig:  unix.SIGKILL, // if we are killed, it must not live on
+	}
+	// A new process begins, in new namespaces: the names and numbers in them are its own.
+	must(lesson.Start(container))
 
-	narrate.Call("From now on every path that begins with / begins here.",
-		fmt.Sprintf("chroot(%s)", narrate.Quote(root)),
-		func() error { return unix.Chroot(root) })
-
-	narrate.Call("The working directory is still outside, a way back to the host: leave it.",
-		`chdir("/")`,
-		func() error { return unix.Chdir("/") })
-
-	narrate.Call("A new /proc shows the processes of this PID namespace, and no others.",
-		`mount("proc", "/proc", "proc", MS_NOSUID|MS_NODEV|MS_NOEXEC, NULL)`,
-		func() error {
-			return unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
-		})
-
-	path := narrate.Find(command[0], environment)
-	narrate.Become("This process becomes the command: same pid, new program. When it works, execve does not return.",
-		fmt.Sprintf("execve(%s, %s, …)", narrate.Quote(path), narrate.Strings(command)),
-		func() error { return unix.Exec(path, command, environment) })
+	// Wait until the command ends, and learn how it ended.
+	return lesson.Status(container.Wait())
 }
+
+// child is the container's side: it prepares its world, then it becomes the command.
+func child(root string, command []string) {
+	// This process goes into the cgroup ("0" is who writes), and what it starts will be born in there.
+	must(newGroup().write("cgroup.procs", "0"))
+
+	// The new UTS namespace has a hostname of its own: changing it does not touch the host's.
+	must(unix.Sethostname([]byte(hostname)))
+
+	// The new mount namespace is a copy of the host's. Where / is shared, as systemd makes it,
+	// a mount made in one appears in the other, too. Private: no mount made here reaches the host.
+	must(unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+
+	// From now on every path that begins with / begins here.
+	must(unix.Chroot(root))
+
+	// The working directory is still outside, a way back to the host: leave it.
+	must(unix.Chdir("/"))
+
+	// A new /proc shows the processes of this PID namespace, and no others.
+	must(unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""))
+
+	environment := lesson.Environment()
+	path := lesson.Find(command[0], environment)
+	// This process becomes the command: same pid, new program. When it works, execve does not return.
+	must(unix.Exec(path, command, environment))
+}
+
+var must = lesson.Must
