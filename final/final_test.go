@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	lesson.Main(m)
+	lesson.Main(m, "step04-chroot", "final/internal/escape")
 }
 
 // asRoot is for a test that needs root. Nothing may be left behind by it.

@@ -69,19 +69,36 @@ var watchSources = sync.OnceFunc(func() {
 
 // Build builds the program in the folder source, as the user who called sudo.
 func Build(source, program string) error {
-	dir := filepath.Dir(program)
+	return goBuild(source, program, ".")
+}
+
+// buildError is what the go tool says of a program that does not build.
+type buildError struct {
+	command *exec.Cmd
+	output  string
+	err     error
+}
+
+// Error shows the line, too.
+func (e *buildError) Error() string {
+	return fmt.Sprintf("cd %s && %s: %v\n%s", e.command.Dir, strings.Join(e.command.Args, " "), e.err, e.output)
+}
+
+// goBuild runs go build in the folder dir. Packages are given as for the go tool.
+func goBuild(dir, program string, packages ...string) error {
+	folder := filepath.Dir(program)
 	if caller, ok := sudoCaller(); ok {
-		os.Chown(dir, caller.uid, caller.gid)
-		defer os.Chown(dir, 0, 0)
+		os.Chown(folder, caller.uid, caller.gid)
+		defer os.Chown(folder, 0, 0)
 	}
 	// -buildvcs=false: git would refuse to look at the repository of another user.
-	goBuild, err := GoTool("build", "-buildvcs=false", "-o", program, ".")
+	command, err := GoTool(append([]string{"build", "-buildvcs=false", "-o", program}, packages...)...)
 	if err != nil {
 		return err
 	}
-	goBuild.Dir = source
-	if output, err := goBuild.CombinedOutput(); err != nil {
-		return fmt.Errorf("cd %s && %s: %w\n%s", source, strings.Join(goBuild.Args, " "), err, output)
+	command.Dir = dir
+	if output, err := command.CombinedOutput(); err != nil {
+		return &buildError{command, string(output), err}
 	}
 	return nil
 }

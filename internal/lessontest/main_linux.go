@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"os/signal"
+	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -16,8 +17,9 @@ var (
 	builtDir = flag.String("built", "", "test the programs that stand built in `DIR`; nothing is built")
 )
 
-// scratch is what the tests of one package share. The first process makes it,
-// and hands it to the second one, which runs the tests, through the environment.
+// scratch is what the tests of one package share. As root the first process
+// makes it, and hands it to the second one, which runs the tests in an enclosure,
+// through the environment.
 type scratch struct {
 	dir     string // removed at the end
 	program string // the program under test
@@ -26,8 +28,9 @@ type scratch struct {
 var shared scratch
 
 const (
-	scratchVariable = "LESSONTEST_SCRATCH"
-	programVariable = "LESSONTEST_PROGRAM"
+	enclosureVariable = "LESSONTEST_ENCLOSURE"
+	scratchVariable   = "LESSONTEST_SCRATCH"
+	programVariable   = "LESSONTEST_PROGRAM"
 )
 
 // Lesson is a lesson whose program is tested from outside.
@@ -39,71 +42,112 @@ type Lesson struct {
 }
 
 // Main builds the lesson's program, runs the tests and removes what they used.
-func (l Lesson) Main(m *testing.M) { Main(m, l.Name, unix.CLONE_NEWNS|unix.CLONE_NEWNET) }
-
-// Main builds the program in the folder name of the repository, runs the tests
-// and removes what they used.
 //
-// As root the tests run in namespaces of their own, given as flags of
-// unshare(2). Then a mount, or a network interface, that was left behind is
-// known to be the program's, whatever else this machine is doing. All mounts in
-// the new mount namespace are made shared, as systemd has them on most systems:
-// a program that forgets to make its mounts private is seen here as it is there.
-func Main(m *testing.M, name string, namespaces uintptr) {
+// As root the tests run in an enclosure. Then whatever the program does by
+// mistake, it does not do to this machine; and a mount or a network interface
+// that was left behind is known to be the program's.
+//
+// also names folders with more programs, which are built beside the one under
+// test: in an enclosure nothing can be built.
+func (l Lesson) Main(m *testing.M, also ...string) {
 	flag.Parse()
 	if testing.Short() { // an emulated machine is slow, and nothing hangs for that
 		Patience, Soon, runLimit = 3*Patience, 3*Soon, 3*runLimit
 	}
-	if dir := os.Getenv(scratchVariable); dir != "" {
-		os.Exit(runTests(m, scratch{dir, os.Getenv(programVariable)}, namespaces))
+	if description := os.Getenv(enclosureVariable); description != "" {
+		runtime.LockOSThread()
+		stop(fmt.Errorf("the tests cannot enter namespaces of their own: %w", enter(description)))
 	}
-	if flag.Lookup("test.list").Value.String() != "" {
+	if dir := os.Getenv(scratchVariable); dir != "" {
+		os.Exit(runTests(m, scratch{dir, os.Getenv(programVariable)}))
+	}
+	if flagValue("test.list") != "" {
 		os.Exit(m.Run())
+	}
+	if *implDir != "" && l.Number > 1 && os.Geteuid() != 0 {
+		stop(fmt.Errorf("nothing was tested: what %s does needs root's rights, and you are user %d. In the folder of the repository, type:\n  go test -exec sudo ./%s -impl %s",
+			l.Name, os.Geteuid(), l.Name, shellQuote(*implDir)))
 	}
 	dir, err := os.MkdirTemp("", "gonsrun-test-")
 	if err != nil {
 		stop(err)
 	}
-	status := buildAndRun(m, dir, name, namespaces)
+	status := l.buildAndRun(m, dir, also)
 	os.RemoveAll(dir)
 	os.Exit(status)
 }
 
 // buildAndRun is Main's work between making and removing the folder dir.
-func buildAndRun(m *testing.M, dir, name string, namespaces uintptr) (status int) {
+func (l Lesson) buildAndRun(m *testing.M, dir string, also []string) (status int) {
 	os.Chmod(dir, 0o755) // an ordinary user starts the program in it, too
-	program, err := programOf(name, dir)
+	program, err := l.build(dir, also)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	if os.Geteuid() != 0 || namespaces == 0 {
-		return runTests(m, scratch{dir, program}, 0)
+	if os.Geteuid() != 0 {
+		return runTests(m, scratch{dir, program})
 	}
+	status, err = runEnclosed(dir, program, l.Number <= lastLesson || *implDir != "")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return status
+}
+
+// lastLesson is the last one that learners write a program of their own for.
+// final, which comes behind it, changes sysctls and makes devices.
+const lastLesson = 6
+
+// runEnclosed runs this program once more, as the first process of an enclosure,
+// and returns its exit status.
+func runEnclosed(dir, program string, strict bool) (status int, err error) {
+	e, err := enclosureOf(dir, program, strict)
+	if err != nil {
+		return 0, err
+	}
+	sweepGroups()
 	again := exec.Command("/proc/self/exe", os.Args[1:]...)
 	again.Stdin, again.Stdout, again.Stderr = os.Stdin, os.Stdout, os.Stderr
-	again.Env = append(os.Environ(), scratchVariable+"="+dir, programVariable+"="+program)
-	again.SysProcAttr = &unix.SysProcAttr{Unshareflags: namespaces, Pdeathsig: unix.SIGKILL}
-	if err := again.Run(); err != nil && again.ProcessState == nil {
-		fmt.Fprintf(os.Stderr, "the tests cannot start in namespaces of their own: %v\n", err)
-		return 1
+	again.Env = append(os.Environ(), enclosureVariable+"="+e.String())
+	again.SysProcAttr = &unix.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWPID,
+		Pdeathsig:  unix.SIGKILL, // with the first process of their namespace, all others end
 	}
-	if !again.ProcessState.Success() {
-		return 1
+	runtime.LockOSThread() // Pdeathsig is sent when the thread ends that made the process
+	defer runtime.UnlockOSThread()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
+	defer signal.Stop(signals)
+	if err := again.Start(); err != nil {
+		return 0, fmt.Errorf("the tests cannot have namespaces of their own: %w. In Docker it takes: docker run --privileged", err)
 	}
-	return 0
+	defer removeGroups(e.Group)
+	ended := make(chan error, 1)
+	go func() { ended <- again.Wait() }()
+	select {
+	case err = <-ended:
+	case sig := <-signals:
+		again.Process.Kill()
+		thawGroups(e.Group)
+		<-ended
+		return 0, fmt.Errorf("the tests were ended: %v", sig)
+	}
+	if again.ProcessState == nil {
+		return 0, err
+	}
+	if status := statusOf(again.ProcessState); status >= 0 {
+		return status, nil
+	}
+	return 0, fmt.Errorf("the tests were ended (%v): has the program used up all memory, or sent them a signal?", again.ProcessState)
 }
 
 // runTests runs the tests in this process.
-func runTests(m *testing.M, s scratch, namespaces uintptr) int {
+func runTests(m *testing.M, s scratch) int {
 	shared = s
 	os.Unsetenv(scratchVariable)
 	os.Unsetenv(programVariable)
-	if namespaces&unix.CLONE_NEWNS != 0 {
-		if err := unix.Mount("none", "/", "", unix.MS_REC|unix.MS_SHARED, ""); err != nil {
-			stop(fmt.Errorf(`mount("none", "/", "", MS_REC|MS_SHARED, NULL): %w`, err))
-		}
-	}
 	// A process that loses its parent becomes our child: none gets lost.
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		stop(fmt.Errorf("prctl(PR_SET_CHILD_SUBREAPER, 1): %w", err))
@@ -118,34 +162,6 @@ func stop(err error) {
 
 // Built reports whether the programs were built before the tests, -built.
 func Built() bool { return *builtDir != "" }
-
-// programOf returns the path of the program under test: built into dir, or
-// given by -built.
-func programOf(name, dir string) (string, error) {
-	if *builtDir != "" {
-		program, err := filepath.Abs(filepath.Join(*builtDir, name))
-		if err == nil {
-			_, err = os.Stat(program)
-		}
-		return program, err
-	}
-	root, err := Repository()
-	if err != nil {
-		return "", err
-	}
-	source := filepath.Join(root, name)
-	if *implDir != "" {
-		source = *implDir
-		if !filepath.IsAbs(source) {
-			source = filepath.Join(root, source)
-		}
-		if info, err := os.Stat(source); err != nil || !info.IsDir() {
-			return "", fmt.Errorf("-impl %s: %s is not a folder. Give the folder of your program as seen from %s", *implDir, source, root)
-		}
-	}
-	program := filepath.Join(dir, name)
-	return program, Build(source, program)
-}
 
 // ownProgramOnly skips a test of what only the lesson's own program has: -impl
 // is held to the promises alone.

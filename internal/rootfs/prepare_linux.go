@@ -21,11 +21,18 @@ func Prepare(dir string) (root, note string, err error) {
 		root, err = given(dir)
 		return root, "", err
 	}
-	cache, err := cacheFolder(unix.Geteuid(), os.Getenv, "/etc/passwd")
+	folder, err := Folder()
 	if err != nil {
 		return "", "", err
 	}
-	return prepare(filepath.Join(cache, "gonsrun"), searchPath(os.Getenv("PATH")))
+	return prepare(folder, searchPath(os.Getenv("PATH")))
+}
+
+// Folder returns the folder that the default root file system is kept in. It
+// need not be there yet.
+func Folder() (string, error) {
+	cache, err := cacheFolder(unix.Geteuid(), os.Getenv, "/etc/passwd")
+	return filepath.Join(cache, "gonsrun"), err
 }
 
 // Empty reports whether dir is a folder with nothing in it.

@@ -1,0 +1,215 @@
+package lessontest
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The cgroups of an enclosure, in each tree where one can be made:
+//
+//	lessontest-PID          has the limits; out of reach from inside
+//	lessontest-PID/machine  is seen as the tree's root inside
+//	…/machine/tests         v2: the tests are in here, so that the root, which is
+//	                        not the kernel's own, can hand controllers down
+const (
+	groupPrefix = "lessontest-"
+	groupInside = "machine"
+	groupTests  = "tests"
+)
+
+// enclosureTasks is how many tasks may be in an enclosure: more than any test of
+// ours has, and few enough for a fork bomb to harm nobody.
+const enclosureTasks = 2000
+
+func groupName(pid int) string { return groupPrefix + itoa(pid) }
+
+// joinGroups makes the groups, puts this process into them, and makes a cgroup
+// namespace of them. It returns the trees where it could. The others stay as the
+// host's, read-only, but for one: a v2 tree whose root holds processes, as in a
+// Docker container, hands no controllers down. It stays writable, and what
+// lessons do about such a root is tested there; the container's limits are all
+// there are then.
+func joinGroups(name string, strict bool) (joined []cgroupTree, err error) {
+	var known []string
+	for _, tree := range cgroupTrees() {
+		if slices.Contains(known, tree.v1) {
+			continue
+		}
+		known = append(known, tree.v1)
+		if tree.holdsProcesses() {
+			joined = append(joined, tree)
+			continue
+		}
+		if !tree.makeGroup(name, strict) {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(tree.dir, name, groupInside, "cgroup.procs"), []byte("0"), 0); err == nil {
+			joined = append(joined, tree)
+		}
+	}
+	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
+		return nil, fmt.Errorf("unshare(CLONE_NEWCGROUP): %w", err)
+	}
+	for _, tree := range joined {
+		if inside := filepath.Join(tree.dir, name, groupInside); tree.v1 == "" && exists(inside) {
+			if err := os.Mkdir(inside+"/"+groupTests, 0o755); err != nil {
+				return nil, err
+			}
+			if err := os.WriteFile(inside+"/"+groupTests+"/cgroup.procs", []byte("0"), 0); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return joined, nil
+}
+
+// holdsProcesses reports whether a v2 tree's root is a group like others, and has
+// processes in it.
+func (tree cgroupTree) holdsProcesses() bool {
+	return tree.v1 == "" && exists(tree.dir+"/cgroup.type") && len(lines(tree.dir+"/cgroup.procs")) > 0
+}
+
+// makeGroup makes the groups in one tree, and reports whether it could.
+func (tree cgroupTree) makeGroup(name string, strict bool) bool {
+	tree.handDown(tree.dir, "cpu", "memory", "pids")
+	group := filepath.Join(tree.dir, name)
+	for _, dir := range []string{group, filepath.Join(group, groupInside)} {
+		if unix.Mkdir(dir, 0o755) != nil {
+			return false
+		}
+		// On v1 a group of the controller cpuset takes no process before it has these.
+		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
+			if tree.v1 != "" {
+				setFile(dir, file, strings.Join(lines(filepath.Dir(dir)+"/"+file), ""))
+			}
+		}
+	}
+	controllers, _ := os.ReadFile(group + "/cgroup.controllers")
+	tree.handDown(group, strings.Fields(string(controllers))...)
+
+	memory := strconv.FormatUint(enclosureMemory(), 10)
+	setFile(group, "memory.use_hierarchy", "1") // v1, before Linux 5.11
+	setFile(group, "memory.limit_in_bytes", memory)
+	setFile(group, "memory.memsw.limit_in_bytes", memory)
+	setFile(group, "memory.max", memory)
+	setFile(group, "memory.swap.max", "0")
+	setFile(group, "pids.max", itoa(enclosureTasks))
+	if strict {
+		setFile(group, "devices.deny", "a")
+		for _, rule := range harmlessDevices {
+			setFile(group, "devices.allow", rule)
+		}
+	}
+	return true
+}
+
+// harmlessDevices are those that a program may make and open, as the v1
+// controller devices writes them: null, zero, full, random, urandom, tty, ptmx,
+// terminals.
+var harmlessDevices = []string{"c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm"}
+
+// handDown gives controllers of a v2 group to its children, as far as there are.
+func (tree cgroupTree) handDown(dir string, controllers ...string) {
+	for _, controller := range controllers {
+		if tree.v1 == "" {
+			setFile(dir, "cgroup.subtree_control", "+"+controller)
+		}
+	}
+}
+
+// enclosureMemory is how much memory an enclosure may use: half the machine's.
+func enclosureMemory() uint64 {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return 1 << 30
+	}
+	return uint64(info.Totalram) * uint64(info.Unit) / 2
+}
+
+// setFile writes to a file that not every tree and not every kernel has.
+func setFile(dir, name, value string) {
+	if exists(dir + "/" + name) {
+		os.WriteFile(dir+"/"+name, []byte(value), 0)
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// mountGroups puts the trees in the place of the host's. In this cgroup namespace
+// they have the new groups for roots.
+func mountGroups(trees []cgroupTree) error {
+	for _, tree := range trees {
+		kind, data := "cgroup2", ""
+		if tree.v1 != "" {
+			kind, data = "cgroup", tree.v1
+			if strings.HasPrefix(data, "name=") {
+				data = "none," + data
+			}
+		}
+		takeAway(tree.dir)
+		if err := mount(kind, tree.dir, kind, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// thawGroups lets the processes in a group run, and so die: a program can have
+// frozen all there are.
+func thawGroups(name string) {
+	forGroups(name, func(dir string) {
+		setFile(dir, "freezer.state", "THAWED")
+		setFile(dir, "cgroup.freeze", "0")
+	})
+}
+
+// removeGroups removes the groups of an enclosure whose processes have ended, or
+// are about to.
+func removeGroups(name string) {
+	Eventually(leftoverPatience, func() bool {
+		left := false
+		forGroups(name, func(dir string) { left = unix.Rmdir(dir) == unix.EBUSY || left })
+		return !left
+	})
+}
+
+// forGroups calls do with the folders of all groups of an enclosure, those below
+// first.
+func forGroups(name string, do func(dir string)) {
+	for _, tree := range cgroupTrees() {
+		var dirs []string
+		filepath.WalkDir(filepath.Join(tree.dir, name), func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.IsDir() {
+				dirs = append(dirs, path)
+			}
+			return nil
+		})
+		for _, dir := range slices.Backward(dirs) {
+			do(dir)
+		}
+	}
+}
+
+// sweepGroups removes the groups of tests that were killed.
+func sweepGroups() {
+	for _, tree := range cgroupTrees() {
+		groups, _ := filepath.Glob(tree.dir + "/" + groupPrefix + "[0-9]*")
+		for _, group := range groups {
+			pid := strings.TrimPrefix(filepath.Base(group), groupPrefix)
+			if info, err := os.Stat(group); err == nil && !exists("/proc/"+pid) && time.Since(info.ModTime()) > time.Minute {
+				removeGroups(filepath.Base(group))
+			}
+		}
+	}
+}
