@@ -3,12 +3,14 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
 
 	"gonsrun/final/internal/logfile"
+	"gonsrun/final/internal/narrate"
 	"gonsrun/final/internal/terminal"
 )
 
@@ -43,7 +45,7 @@ func (c *container) openConsole(o *options) error {
 }
 
 // startConsole begins to copy, when the command has begun.
-func (c *container) startConsole() error {
+func (c *container) startConsole(pid int) error {
 	con := &c.console
 	switch {
 	case c.spec.Process.Terminal:
@@ -51,7 +53,7 @@ func (c *container) startConsole() error {
 		if err != nil {
 			return err
 		}
-		con.copyTerminal(master, c.log)
+		con.copyTerminal(master, c.log, c.explainInterrupt(master, pid))
 	case c.state.Detached:
 		con.finished = make(chan struct{})
 		go func() {
@@ -66,7 +68,7 @@ func (c *container) startConsole() error {
 
 // copyTerminal copies between the command's terminal and ours, or to the log.
 // When nobody reads what it prints any more, the command's terminal hangs up.
-func (con *console) copyTerminal(master int, log io.Writer) {
+func (con *console) copyTerminal(master int, log io.Writer, typing func(keys []byte)) {
 	con.finished = make(chan struct{})
 	in, out, unfollow := 0, io.Writer(os.Stdout), func() {}
 	if log != nil {
@@ -78,11 +80,25 @@ func (con *console) copyTerminal(master int, log io.Writer) {
 		unfollow = terminal.FollowSize(master, 1)
 	}
 	go func() {
-		terminal.Copy(master, in, out)
+		terminal.Copy(master, in, out, typing)
 		unfollow()
 		unix.Close(master)
 		close(con.finished)
 	}()
+}
+
+// explainInterrupt returns a function that says, when the command does not get
+// the Ctrl-C that is typed, how to end it.
+func (c *container) explainInterrupt(master, pid int) func(keys []byte) {
+	said := false
+	return func(keys []byte) {
+		mode, err := unix.IoctlGetTermios(master, unix.TCGETS)
+		if said || err != nil || mode.Lflag&unix.ISIG == 0 || !bytes.Contains(keys, mode.Cc[unix.VINTR:unix.VINTR+1]) || !narrate.Deaf(pid, unix.SIGINT) {
+			return
+		}
+		said = true
+		narrate.Interject("%s To end it, type in another terminal:\n  %s", narrate.DeafWhy, typed("kill", c.state.Name))
+	}
 }
 
 // finishConsole waits until the last byte of output has arrived, and leaves our

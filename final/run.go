@@ -206,7 +206,7 @@ func (c *container) await(pid int, begun func()) int {
 		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
 		func() error {
 			if narrate.Began() {
-				if broken = c.startConsole(); broken != nil {
+				if broken = c.startConsole(pid); broken != nil {
 					unix.Kill(pid, unix.SIGKILL)
 				}
 				begun()

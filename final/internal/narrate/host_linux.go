@@ -95,16 +95,16 @@ func (h *hostSide) handle(sig syscall.Signal) {
 		deaf := Deaf(h.pid, sig)
 		switch {
 		case within(3):
-			interject("Ctrl-C for the third time within %v: the container is killed.", patience)
+			Interject("Ctrl-C for the third time within %v: the container is killed.", patience)
 			h.end(sig)
 		case within(2) && !deaf:
-			interject("Ctrl-C belongs to the command. Once more within %v kills the container.", patience)
+			Interject("Ctrl-C belongs to the command. Once more within %v kills the container.", patience)
 		case !within(2) && deaf:
-			interject("%s Twice more within %v kills the container.", DeafWhy, patience)
+			Interject("%s Twice more within %v kills the container.", DeafWhy, patience)
 		}
 	default:
 		if h.pid != 0 {
-			interject("%s: the container is killed.", unix.SignalName(sig))
+			Interject("%s: the container is killed.", unix.SignalName(sig))
 		}
 		h.end(sig)
 	}
@@ -122,11 +122,16 @@ func Deaf(pid int, sig syscall.Signal) bool {
 	return err == nil && strings.HasSuffix(proc.Field(status, "NSpid"), "\t1") && caught&(1<<(sig-1)) == 0
 }
 
-// interject is Note in the middle of the command's output: on a terminal there
-// may be half a line of it, or the ^C that was typed.
-func interject(format string, args ...any) {
-	if _, err := unix.IoctlGetTermios(2, unix.TCGETS); err == nil && !config.Quiet && !config.JSON {
-		os.Stderr.WriteString("\n")
+// Interject is Note in the middle of the command's output: on a terminal there
+// may be half a line of it, or the ^C that was typed. A raw one needs a carriage
+// return to begin a line.
+func Interject(format string, args ...any) {
+	if mode, err := unix.IoctlGetTermios(2, unix.TCGETS); err == nil && !config.Quiet && !config.JSON {
+		heldText += "\n"
+		if mode.Oflag&unix.OPOST == 0 {
+			newline = "\r\n"
+			defer func() { newline = "\n" }()
+		}
 	}
 	Note(format, args...)
 }

@@ -71,6 +71,7 @@ var (
 	lastSpeaker Side // who had the label: a compact narration does not repeat it
 
 	heldText string
+	newline  = "\n"
 )
 
 func (b *block) print() {
@@ -98,7 +99,7 @@ func (b *block) print() {
 	}
 	heldText += out.String()
 	if !b.held {
-		os.Stderr.WriteString(heldText)
+		os.Stderr.WriteString(strings.ReplaceAll(heldText, "\n", newline))
 		heldText = ""
 	}
 }

@@ -89,7 +89,8 @@ const bufferSize = 4096 // bytes
 // to type. The end of in is typed as Ctrl-D (or what is set for it). An error is
 // one of writing to out, and no reason for the command to end: closing master
 // is one, a hangup. What was not read from in by then stays there for others.
-func Copy(master, in int, out io.Writer) error {
+// typing is told what is about to be typed; nil tells nobody.
+func Copy(master, in int, out io.Writer, typing func(keys []byte)) error {
 	// A command that does not read must not keep us from seeing its end.
 	if err := unix.SetNonblock(master, true); err != nil {
 		return fmt.Errorf("set descriptor %d to O_NONBLOCK: %w", master, err)
@@ -102,7 +103,7 @@ func Copy(master, in int, out io.Writer) error {
 		return fmt.Errorf("eventfd: %w", err)
 	}
 	defer unix.Close(ended)
-	k := keyboard{in: in, master: master, ended: ended}
+	k := keyboard{in: in, master: master, ended: ended, typing: typing}
 	typed := make(chan struct{})
 	go func() {
 		defer close(typed)
@@ -134,7 +135,10 @@ func show(out io.Writer, master int) error {
 }
 
 // keyboard copies from in to master until the descriptor ended is readable.
-type keyboard struct{ in, master, ended int }
+type keyboard struct {
+	in, master, ended int
+	typing            func(keys []byte)
+}
 
 func (k keyboard) typeAll() {
 	buffer := make([]byte, bufferSize)
@@ -147,6 +151,9 @@ func (k keyboard) typeAll() {
 			k.typeEnd(atLineStart)
 			return
 		default:
+			if k.typing != nil {
+				k.typing(buffer[:n])
+			}
 			k.write(buffer[:n])
 			atLineStart = buffer[n-1] == '\n'
 		}

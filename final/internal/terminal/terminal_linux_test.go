@@ -69,7 +69,7 @@ func TestControl(t *testing.T) {
 	name := fmt.Sprintf("/dev/pts/%d", number)
 	c := start(t, slave, `tty; readlink /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2; test -e /proc/$$/fd/3 || echo closed; echo >/dev/tty controlled`)
 	var screen bytes.Buffer
-	if err := Copy(master, -1, &screen); err != nil {
+	if err := Copy(master, -1, &screen, nil); err != nil {
 		t.Error(err)
 	}
 	if err := c.Wait(); err != nil {
@@ -98,7 +98,7 @@ func TestControlErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.ExtraFiles[0].Close()
-		Copy(master, -1, &screen)
+		Copy(master, -1, &screen, nil)
 		c.Wait()
 		if got := screen.String() + stderr.String(); !strings.Contains(got, test.want) {
 			t.Errorf("%+v: %q, want %q", test.attr, got, test.want)
@@ -156,7 +156,7 @@ func TestInContainer(t *testing.T) {
 		t.Error("the master would be left open at execve")
 	}
 	var screen bytes.Buffer
-	if err := Copy(master, -1, &screen); err != nil || screen.String() != "/dev/pts/0\r\n" {
+	if err := Copy(master, -1, &screen, nil); err != nil || screen.String() != "/dev/pts/0\r\n" {
 		t.Errorf("screen %q, error %v", screen.String(), err)
 	}
 	if err := c.Wait(); err != nil {
@@ -264,7 +264,7 @@ func TestTyped(t *testing.T) {
 		typist.WriteString(test.typed)
 		typist.Close()
 		var screen bytes.Buffer
-		if err := Copy(master, int(in.Fd()), &screen); err != nil {
+		if err := Copy(master, int(in.Fd()), &screen, nil); err != nil {
 			t.Error(err)
 		}
 		if err := c.Wait(); err != nil || screen.String() != test.screen {
@@ -279,7 +279,7 @@ func TestCtrlC(t *testing.T) {
 	master, slave := open(t)
 	c := start(t, slave, "echo ready; exec sleep 1000")
 	read, write := io.Pipe()
-	go Copy(master, -1, write)
+	go Copy(master, -1, write, nil)
 	io.ReadFull(read, make([]byte, 6))
 	unix.Write(master, []byte{3})
 	err := c.Wait()
@@ -299,7 +299,7 @@ func TestMuch(t *testing.T) {
 		typist.Close()
 	}()
 	var screen bytes.Buffer
-	if err := Copy(master, int(in.Fd()), &screen); err != nil {
+	if err := Copy(master, int(in.Fd()), &screen, nil); err != nil {
 		t.Error(err)
 	}
 	if err := c.Wait(); err != nil {
@@ -317,7 +317,7 @@ func TestLeavesInput(t *testing.T) {
 	start(t, slave, "exit")
 	in, typist, _ := os.Pipe()
 	defer typist.Close()
-	if err := Copy(master, int(in.Fd()), io.Discard); err != nil {
+	if err := Copy(master, int(in.Fd()), io.Discard, nil); err != nil {
 		t.Error(err)
 	}
 	typist.WriteString("ls\n")
@@ -336,7 +336,7 @@ func TestBrokenOutput(t *testing.T) {
 	c := start(t, slave, "echo hello; exec sleep 1000")
 	in, typist, _ := os.Pipe()
 	defer typist.Close()
-	if err := Copy(master, int(in.Fd()), brokenWriter{}); !errors.Is(err, unix.EPIPE) {
+	if err := Copy(master, int(in.Fd()), brokenWriter{}, nil); !errors.Is(err, unix.EPIPE) {
 		t.Errorf("error %v, want EPIPE", err)
 	}
 	unix.Close(master)
