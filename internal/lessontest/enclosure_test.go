@@ -1,0 +1,166 @@
+//go:build linux
+
+package lessontest
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A harmRun runs a lesson's tests on the program in testdata/harm.
+type harmRun struct {
+	t        *testing.T
+	tests    string // the built tests of a lesson
+	folder   string // where they are run
+	canaries []string
+	token    string
+}
+
+// sysctls that are the whole machine's, and those of namespaces.
+var sysctls = []string{"/proc/sys/vm/swappiness", "/proc/sys/kernel/panic", "/proc/sys/fs/lease-break-time", "/proc/sys/net/ipv4/ip_forward"}
+
+func newHarmRun(t *testing.T) *harmRun {
+	NeedRoot(t)
+	root := NeedSource(t)
+	watchSources()
+	h := &harmRun{t: t, folder: filepath.Join(root, "step02-uts"), token: fmt.Sprintf("HARM_TOKEN=%d", time.Now().UnixNano())}
+	dir := t.TempDir()
+	os.Chmod(filepath.Dir(dir), 0o755)
+	h.tests = filepath.Join(dir, "tests")
+	buildTests(t, h.folder, h.tests)
+	for _, dir := range []string{t.TempDir(), "/var/tmp", "/run", "/dev/shm", "/root"} {
+		canary, err := os.CreateTemp(dir, "gonsrun-canary-")
+		if err != nil {
+			continue
+		}
+		fmt.Fprintln(canary, "alive")
+		canary.Close()
+		t.Cleanup(func() { os.Remove(canary.Name()) })
+		h.canaries = append(h.canaries, canary.Name())
+	}
+	return h
+}
+
+// buildTests builds the tests of a package, as the user who called sudo.
+func buildTests(t *testing.T, folder, program string) {
+	t.Helper()
+	command, err := GoTool("test", "-c", "-o", program, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if caller, ok := sudoCaller(); ok {
+		os.Chown(filepath.Dir(program), caller.uid, caller.gid)
+	}
+	command.Dir = folder
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(command.Args, " "), err, output)
+	}
+}
+
+// command is the tests' command, with harm to be done.
+func (h *harmRun) command(harm string, args ...string) *exec.Cmd {
+	var host []string
+	for _, namespace := range []string{"uts", "ipc", "net", "mnt", "pid", "cgroup"} {
+		host = append(host, Namespace(h.t, namespace))
+	}
+	command := exec.Command(h.tests, append([]string{"-test.run=^TestHostname$", "-impl", "./internal/lessontest/testdata/harm"}, args...)...)
+	command.Dir = h.folder
+	command.Env = append(os.Environ(), h.token, "HARM="+harm, "HARM_HOST="+strings.Join(host, " "), "HARM_REPOSITORY="+filepath.Dir(h.folder),
+		"HARM_FILES="+strings.Join(h.canaries, " "), "HARM_SYSCTLS="+strings.Join(sysctls, " "))
+	return command
+}
+
+// machine is what must be the same afterwards.
+func (h *harmRun) machine() map[string]string {
+	machine := map[string]string{"mounts": strings.Join(Mounts(), "\n")}
+	for _, file := range append(sysctls, "/proc/sys/kernel/hostname", "/proc/sys/kernel/domainname", "/proc/net/dev_mcast", "/etc/passwd", h.folder+"/main.go") {
+		machine[file] = strings.Join(lines(file), "\n")
+	}
+	for _, canary := range h.canaries {
+		machine[canary] = strings.Join(lines(canary), "\n")
+	}
+	for _, dir := range []string{"/", "/etc", "/usr/bin", "/dev", filepath.Dir(h.folder), h.folder} {
+		entries, _ := filepath.Glob(dir + "/*")
+		machine[dir] = strings.Join(entries, "\n")
+	}
+	return machine
+}
+
+// processes are those that the run has started.
+func (h *harmRun) processes() (pids []string) {
+	all, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range all {
+		environment, _ := os.ReadFile(dir + "/environ")
+		if bytes.Contains(environment, []byte(h.token)) {
+			pids = append(pids, filepath.Base(dir))
+		}
+	}
+	return pids
+}
+
+// leavesNoTrace runs the tests, which must fail, and expects the machine to be as
+// before. It returns what the tests said.
+func (h *harmRun) leavesNoTrace(command *exec.Cmd, during func()) string {
+	h.t.Helper()
+	before := h.machine()
+	neighbor := StartCommand(h.t, exec.Command("sleep", "1000"))
+	var output bytes.Buffer
+	command.Stdout, command.Stderr = &output, &output
+	if err := command.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	group := groupName(command.Process.Pid)
+	limit := time.AfterFunc(2*time.Minute, func() { command.Process.Kill() })
+	if during != nil {
+		during()
+	}
+	command.Wait()
+	if !limit.Stop() {
+		h.t.Errorf("the tests do not end:\n%s", output.String())
+	}
+	if command.ProcessState.ExitCode() != 1 && command.ProcessState.ExitCode() != 2 || strings.Contains(output.String(), "exit status 99") {
+		h.t.Errorf("expected: the tests fail\nseen:     %v\n%s", command.ProcessState, output.String())
+	}
+	if !Eventually(leftoverPatience, func() bool { return len(h.processes()) == 0 }) {
+		h.t.Errorf("processes are left: %v", h.processes())
+	}
+	neighbor.Signal(unix.SIGTERM)
+	neighbor.Wait().Exits(-15)
+	for _, tree := range cgroupTrees() {
+		if left := filepath.Join(tree.dir, group); exists(left) {
+			h.t.Errorf("a cgroup is left: %s", left)
+		}
+	}
+	if left, _ := filepath.Glob(os.TempDir() + "/gonsrun-test-*/bin/step02-uts"); len(left) > 0 {
+		h.t.Errorf("a temporary folder is left: %v", left)
+	}
+	after := h.machine()
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		if before[name] != after[name] {
+			h.t.Errorf("the machine is not as before: %s\n%s\nIt was:\n%s", name, after[name], before[name])
+		}
+	}
+	return output.String()
+}
+
+// Whatever a learner's program does, the machine is as before.
+func TestHarmStaysInside(t *testing.T) {
+	h := newHarmRun(t)
+	for _, harm := range []string{"rename", "write", "sysctl", "mount", "kill", "remove"} {
+		t.Run(harm, func(t *testing.T) {
+			h := *h
+			h.t = t
+			t.Log(h.leavesNoTrace(h.command(harm), nil))
+		})
+	}
+}
