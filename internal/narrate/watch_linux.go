@@ -1,9 +1,185 @@
 package narrate
 
-// Watch narrates what this program does from here on. source is its main.go,
-// whose comments say why.
-func Watch(source string) {}
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
 
-// Watched reports whether the narrator watches this process now: then it tells
-// what failed and what to do about it, and the program need not.
-func Watched() bool { return false }
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
+)
+
+// The narrator is this program once more, started beside it as "strace -D" does:
+//
+//	/proc/self/exe watch LINE ARG…
+//
+// LINE is how to start the program as root, ARG… are the program's own arguments.
+// These file descriptors it inherits beside stderr:
+const (
+	watchWord = "watch"
+	leaveFD   = 3 // a socket: the program says that it may be seized, and hears that it is
+	narrateFD = 4 // where the narration goes
+)
+
+// leavePatience is how long a program waits until it is seized.
+const leavePatience = 10 * time.Second
+
+// Watch narrates what this program does from here on, unless its flags say
+// -quiet. It starts the narrator, which seizes this process (ptrace(2)), and
+// returns when that has happened. Everything else stays as it is without it: the
+// process, its signals, its exit status. Where the narrator cannot watch, one
+// sentence says why, and the program goes on.
+//
+// source is the program's main.go. The comment above a line is why the call is
+// made that this line makes.
+func Watch(source string) {
+	if len(os.Args) > 2 && os.Args[1] == watchWord && isSocket(leaveFD) {
+		become(source)
+		os.Exit(0)
+	}
+	if isSecondHalf() {
+		watched = tracedByUs()
+		return
+	}
+	settings, ok := typedSettings(os.Args[1:])
+	if !ok || settings.Quiet {
+		return
+	}
+	to := 2
+	if settings.To != "" {
+		to = openTo(settings.To)
+	}
+	err := start(ParseManual(source), to)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "The narrator cannot watch: %v. The program goes on, silently.\n", err)
+	}
+	watched = err == nil
+}
+
+var watched bool
+
+// typedSettings reads the narrator's flags from what was typed. It reports false
+// for what is no run: bad usage, which the program itself will answer.
+func typedSettings(args []string) (Settings, bool) {
+	f := flag.NewFlagSet("", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	settings := Flags(f)
+	flag.VisitAll(func(other *flag.Flag) {
+		if f.Lookup(other.Name) == nil {
+			f.Var(other.Value, other.Name, other.Usage)
+		}
+	})
+	err := f.Parse(args)
+	return *settings, err == nil && f.NArg() > 1
+}
+
+// isSecondHalf reports whether this process was started by the same program: a
+// container's side, which the narrator watches already, or need not.
+func isSecondHalf() bool {
+	if os.Args[0] == "/proc/self/exe" {
+		return true
+	}
+	return proc.IsOurs() && proc.SameFile("/proc/self/exe", "/proc/"+strconv.Itoa(os.Getppid())+"/exe")
+}
+
+// Watched reports whether the narrator watches this process: then it tells what
+// failed and what to do about it, and the program need not.
+func Watched() bool { return watched }
+
+// tracedByUs reports whether this process's tracer is the narrator. It is asked
+// at the start, before a new root hides /proc.
+func tracedByUs() bool {
+	tracer := proc.StatusField("self", "TracerPid")
+	return tracer != "" && tracer != "0" && proc.SameFile("/proc/self/exe", "/proc/"+tracer+"/exe")
+}
+
+// openTo opens the file, or the other terminal, that the narration goes to. An
+// error ends the program, before it has done anything.
+func openTo(file string) int {
+	// Without O_NONBLOCK a FIFO that nobody reads would be waited for.
+	fd, err := unix.Open(file, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o666)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "-to %s: open: %v (%s). Give a file that you may write, or a terminal (type  tty  in it)\n",
+			file, err, unix.ErrnoName(err.(syscall.Errno)))
+		os.Exit(125)
+	}
+	unix.SetNonblock(fd, false)
+	return fd
+}
+
+func isSocket(fd int) bool {
+	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	return err == nil && kind == unix.SOCK_STREAM
+}
+
+// start starts the narrator, and waits until it has seized this process.
+func start(manual Manual, to int) error {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("socketpair: %w", err)
+	}
+	defer unix.Close(pair[0])
+	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		unix.Close(pair[1])
+		return fmt.Errorf("open /dev/null: %w", err)
+	}
+	line := proc.Typed(manual.Program, strings.Contains(manual.Text, "sudo"), os.Args[1:]...)
+	pid, err := syscall.ForkExec("/proc/self/exe", append([]string{os.Args[0], watchWord, line}, os.Args[1:]...), &syscall.ProcAttr{
+		Env: os.Environ(),
+		// Stdin and stdout are the program's alone: a pipe ends when that ends.
+		Files: []uintptr{uintptr(null), uintptr(null), 2, uintptr(pair[1]), uintptr(to)},
+		// In a process group of its own, what is typed (Ctrl-C) does not reach it.
+		Sys: &syscall.SysProcAttr{Setpgid: true},
+	})
+	unix.Close(null)
+	unix.Close(pair[1])
+	if to != 2 {
+		unix.Close(to)
+	}
+	if err != nil {
+		return fmt.Errorf("it cannot be started: %w", err)
+	}
+	// Where Yama lets a process be traced by its ancestors only, this makes an
+	// exception. See PR_SET_PTRACER(2const).
+	unix.Prctl(unix.PR_SET_PTRACER, uintptr(pid), 0, 0, 0)
+	return leave(pair[0])
+}
+
+// leave lets the narrator begin, and waits for its answer.
+func leave(socket int) error {
+	limit := unix.NsecToTimeval(int64(leavePatience))
+	unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit)
+	if _, err := unix.SendmsgN(socket, []byte{'g'}, nil, nil, unix.MSG_NOSIGNAL); err != nil {
+		return fmt.Errorf("it has ended at once: %w", err)
+	}
+	answer := make([]byte, 1024)
+	n, err := retried(func() (int, error) { return unix.Read(socket, answer) })
+	switch {
+	case err != nil:
+		return fmt.Errorf("it has not answered within %v", leavePatience)
+	case n == 0:
+		return fmt.Errorf("it has ended at once")
+	case answer[0] == seized:
+		return nil
+	}
+	return fmt.Errorf("%s", answer[:n])
+}
+
+// seized is the narrator's answer when all is well. Otherwise it is a sentence.
+const seized = 0
+
+// retried makes a call until no signal interrupts it.
+func retried(call func() (int, error)) (n int, err error) {
+	for {
+		if n, err = call(); err != unix.EINTR {
+			return n, err
+		}
+	}
+}

@@ -1,0 +1,259 @@
+package narrate
+
+import (
+	"fmt"
+	"math/bits"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
+)
+
+// place is one line of the isolation board.
+type place struct {
+	name  string
+	state string // own, host's or none
+	fact  string // what the kernel says of it
+
+	detail string // more of it, for which the board's columns are too narrow
+}
+
+const (
+	own   = "own"
+	hosts = "host's"
+	none  = "none"
+)
+
+// view is what the kernel says of one process.
+type view struct {
+	namespaces map[string]string
+	root       string // identity of its root directory, "" for a process that is gone
+	proc       string // identity of its /proc, "" where none is mounted
+	procPID    string // the PID namespace that its /proc shows
+	cgroup     string // /proc/PID/cgroup
+	status     string // /proc/PID/status
+}
+
+var kinds = []string{"uts", "pid", "mnt", "ipc", "net", "cgroup", "user"}
+
+// look asks the kernel.
+func look(pid int) view {
+	dir := "/proc/" + strconv.Itoa(pid)
+	v := view{namespaces: map[string]string{}, root: identity(dir + "/root/."),
+		cgroup: proc.Read(dir + "/cgroup"), status: proc.Read(dir + "/status")}
+	for _, kind := range kinds {
+		v.namespaces[kind] = proc.Namespace(strconv.Itoa(pid), kind)
+	}
+	var fs unix.Statfs_t
+	if path := dir + "/root/proc"; unix.Statfs(path, &fs) == nil && fs.Type == unix.PROC_SUPER_MAGIC {
+		v.proc = identity(path)
+		// Number 1 of what a /proc shows lives in the PID namespace that it shows.
+		v.procPID = proc.Namespace(strconv.Itoa(pid)+"/root/proc/1", "pid")
+	}
+	return v
+}
+
+// board compares what the kernel says of the process that was started, with what
+// it says of the starter: each namespace, the root, /proc, the limits, the
+// capabilities that the command will have, and the seccomp filter.
+func board(ours, theirs view, command string) []place {
+	var places []place
+	for _, kind := range kinds {
+		p := place{name: kind, state: none}
+		if ns := theirs.namespaces[kind]; ns != "" {
+			p.state = compare(ours.namespaces[kind] == ns)
+			_, p.fact, _ = strings.Cut(ns, ":")
+		}
+		places = append(places, p)
+	}
+	root := place{name: "root", state: none}
+	if theirs.root != "" {
+		root.state, root.fact = compare(ours.root == theirs.root), theirs.root
+	}
+	return append(places, root, procPlace(ours, theirs), limitsPlace(ours, theirs),
+		capabilitiesPlace(ours, theirs, command), seccompPlace(ours, theirs))
+}
+
+func compare(same bool) string {
+	if same {
+		return hosts
+	}
+	return own
+}
+
+// identity tells files apart: device and inode number. It is "" for one that is
+// not there.
+func identity(path string) string {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return ""
+	}
+	return fmt.Sprintf("%d:%d/%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino)
+}
+
+// procPlace: a /proc is a process's own only if it shows its PID namespace, and
+// that is not the starter's.
+func procPlace(ours, theirs view) place {
+	switch {
+	case theirs.proc == "":
+		return place{name: "/proc", state: none, fact: "not mounted"}
+	case theirs.procPID != "" && theirs.procPID == theirs.namespaces["pid"] && theirs.procPID != ours.namespaces["pid"]:
+		return place{name: "/proc", state: own, fact: theirs.proc}
+	}
+	return place{name: "/proc", state: hosts, fact: theirs.proc}
+}
+
+// limitsPlace reads the limits of the cgroups that are not the starter's, too.
+func limitsPlace(ours, theirs view) place {
+	if theirs.cgroup == "" {
+		return place{name: "limits", state: none, fact: "no cgroups here"}
+	}
+	p := place{name: "limits", state: hosts, fact: "no group"}
+	var limits []string
+	for _, line := range strings.Split(theirs.cgroup, "\n") {
+		fields := strings.SplitN(line, ":", 3)
+		if len(fields) < 3 || strings.Contains("\n"+ours.cgroup+"\n", "\n"+line+"\n") {
+			continue
+		}
+		p.fact = "none is set"
+		if dir := groupFolder(fields[1], fields[2]); dir != "" {
+			limits = append(limits, groupLimits(dir)...)
+		}
+	}
+	if limits != nil {
+		p.state, p.fact, p.detail = own, "see below", strings.Join(limits, ", ")
+	}
+	return p
+}
+
+// groupLimits reads the limits of one cgroup, in the files of v1 and of v2.
+func groupLimits(dir string) (limits []string) {
+	read := func(file string) string { return proc.Read(dir + "/" + file) }
+	if n := read("pids.max"); n != "" && n != "max" {
+		limits = append(limits, n+" pids")
+	}
+	for _, file := range []string{"memory.max", "memory.limit_in_bytes"} {
+		if n, err := strconv.ParseInt(read(file), 10, 64); err == nil && n < 1<<60 {
+			limits = append(limits, fmt.Sprintf("%d MiB", n>>20))
+		}
+	}
+	quota, period, _ := strings.Cut(read("cpu.max"), " ")
+	if quota == "" {
+		quota, period = read("cpu.cfs_quota_us"), read("cpu.cfs_period_us")
+	}
+	q, err1 := strconv.ParseFloat(quota, 64)
+	each, err2 := strconv.ParseFloat(period, 64)
+	if err1 == nil && err2 == nil && q > 0 {
+		limits = append(limits, fmt.Sprintf("%.3g CPU", q/each))
+	}
+	return limits
+}
+
+func capabilitiesPlace(ourView, theirView view, command string) place {
+	ours, err1 := capabilities(ourView.status)
+	theirs, err2 := capabilities(theirView.status)
+	if err1 != nil || err2 != nil {
+		return place{name: "caps", state: none}
+	}
+	theirs = theirs.afterExecve(effectiveUser(theirView.status) == "0")
+	last, err := strconv.Atoi(proc.Read("/proc/sys/kernel/cap_last_cap"))
+	if err != nil {
+		last = bits.Len64(theirs.bounding|ours.bounding) - 1
+	}
+	p := place{name: "caps", state: compare(ours.effective == theirs.effective && ours.permitted == theirs.permitted && ours.bounding == theirs.bounding)}
+	p.fact = fmt.Sprintf("%d of %d", bits.OnesCount64(theirs.effective), last+1)
+	if grants(command) && proc.Field(theirView.status, "NoNewPrivs") != "1" {
+		p.detail = "the command's file is set-user-ID or has capabilities: it gets more than this"
+	}
+	return p
+}
+
+// capabilitySets are the sets of a process that decide what it may do, and
+// what it can ever regain. See capabilities(7).
+type capabilitySets struct{ effective, permitted, bounding, inheritable, ambient uint64 }
+
+// capabilities reads them from the text of /proc/PID/status.
+func capabilities(status string) (sets capabilitySets, err error) {
+	for field, set := range map[string]*uint64{"CapEff": &sets.effective, "CapPrm": &sets.permitted,
+		"CapBnd": &sets.bounding, "CapInh": &sets.inheritable, "CapAmb": &sets.ambient} {
+		if *set, err = strconv.ParseUint(proc.Field(status, field), 16, 64); err != nil {
+			return sets, err
+		}
+	}
+	return sets, nil
+}
+
+// afterExecve are the sets after an execve of an ordinary file: root gets what
+// the bounding set allows, everybody else keeps the ambient set. See
+// capabilities(7), "Transformation of capabilities during execve()".
+func (s capabilitySets) afterExecve(root bool) capabilitySets {
+	s.permitted = s.ambient
+	if root {
+		s.permitted = s.bounding | s.inheritable
+	}
+	s.effective = s.permitted
+	return s
+}
+
+// grants reports whether an execve of this file gives privileges.
+func grants(path string) bool {
+	var st unix.Stat_t
+	if path == "" || unix.Stat(path, &st) != nil {
+		return false
+	}
+	size, err := unix.Getxattr(path, "security.capability", nil)
+	return st.Mode&unix.S_ISUID != 0 || st.Mode&(unix.S_ISGID|unix.S_IXGRP) == unix.S_ISGID|unix.S_IXGRP || err == nil && size > 0
+}
+
+// seccompPlace reads the seccomp mode, see proc_pid_status(5).
+func seccompPlace(ours, theirs view) place {
+	mode := map[string]string{"0": "off", "1": "strict", "2": "filter"}[proc.Field(theirs.status, "Seccomp")]
+	switch {
+	case mode == "" || mode == "off":
+		return place{name: "seccomp", state: none, fact: mode}
+	case proc.Field(ours.status, "Seccomp_filters") == proc.Field(theirs.status, "Seccomp_filters"):
+		return place{name: "seccomp", state: hosts, fact: mode}
+	}
+	return place{name: "seccomp", state: own, fact: mode}
+}
+
+const minPlace = 30
+
+// drawBoard is the board in lines of two places, or of one where the terminal is
+// narrow.
+func (p *printer) drawBoard(places []place) (all []line) {
+	column := p.columns
+	if column >= 2*minPlace {
+		column /= 2
+	}
+	all = p.lines(callStyle, "What the command will have of its own:")
+	rows := len(places)
+	if column < p.columns {
+		rows = (len(places) + 1) / 2
+	}
+	for i := range rows {
+		text := places[i].cell(column)
+		if i+rows < len(places) {
+			text += places[i+rows].cell(column)
+		}
+		all = append(all, line{styled: strings.TrimRight(text, " "), columns: p.columns})
+	}
+	for _, place := range places {
+		if place.detail != "" {
+			all = append(all, p.lines(plainStyle, place.name+": "+place.detail)...)
+		}
+	}
+	return all
+}
+
+// cell is a place in a column: ■ uts     own    [4026532201]
+func (p place) cell(width int) string {
+	mark, style := "□", plainStyle
+	if p.state == own {
+		mark, style = "■", goodStyle
+	}
+	text := cut(fmt.Sprintf("%s %-8s%-7s%s", mark, p.name, p.state, p.fact), width-1)
+	return style.Sprint(text) + strings.Repeat(" ", width-columns(text))
+}

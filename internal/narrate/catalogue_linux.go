@@ -1,0 +1,199 @@
+package narrate
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/trace"
+)
+
+// sentence says why programs make such a call, with these arguments: for a call
+// that no comment in the source explains. again says that the call starts this
+// very program once more.
+func sentence(c *trace.Call, again bool) string {
+	switch c.Name() {
+	case "clone", "clone3", "fork", "vfork":
+		if kinds := namespaceKinds(c.CloneFlags()); len(kinds) > 0 {
+			return "A new process begins, in new namespaces: " + strings.Join(kinds, ", ") + "."
+		}
+		return "A new process begins, in the namespaces of the one that makes it."
+	case "execve", "execveat":
+		if again {
+			return "The new process starts this program once more, as the container's side."
+		}
+		return "This process becomes another program: the pid stays, the memory is new."
+	case "prctl":
+		return "When the process that made this one dies, the kernel sends this signal: nothing lives on unseen."
+	case "write":
+		return writeSentence(c)
+	case "mkdir", "mkdirat":
+		if isV1(c.Path) {
+			return "In cgroup v1 each controller has a tree of its own, and the group is a folder in each."
+		}
+		return "A new folder in a cgroup tree is a new cgroup: the kernel fills it with files."
+	case "rmdir", "unlinkat":
+		return "A cgroup without processes is removed like an empty folder."
+	case "mount":
+		return mountSentence(c)
+	}
+	return sentences[c.Name()]
+}
+
+var sentences = map[string]string{
+	"unshare":       "This process moves into new namespaces. A new PID namespace is for the processes that it makes later.",
+	"setns":         "This process moves into a namespace that is there already.",
+	"sethostname":   "The hostname of this UTS namespace changes.",
+	"setdomainname": "The NIS domain name of this UTS namespace changes.",
+	"chroot":        "From now on, a path that begins with / begins in this folder.",
+	"chdir":         "The working directory changes: a path that does not begin with / begins there.",
+	"fchdir":        "The working directory becomes the folder that this descriptor is open on.",
+	"pivot_root":    "Another mount becomes the root of this mount namespace, and the old root moves below it.",
+	"umount2":       "A mount goes away, in this mount namespace.",
+	"waitid":        "Wait until a process ends, and learn how it ended.",
+	"wait4":         "Wait until a process ends, and learn how it ended.",
+}
+
+func mountSentence(c *trace.Call) string {
+	bits := c.Values[3]
+	switch {
+	case bits&unix.MS_PRIVATE != 0:
+		return "Private: what is mounted here stays in this mount namespace, and what others mount does not come in."
+	case bits&unix.MS_SLAVE != 0:
+		return "Slave: what others mount comes in, and nothing goes out."
+	case bits&unix.MS_SHARED != 0:
+		return "Shared: what is mounted here appears in all copies of this mount, in other namespaces, too."
+	case bits&unix.MS_UNBINDABLE != 0:
+		return "Unbindable: this mount is private, and cannot be bound elsewhere."
+	case bits&unix.MS_REMOUNT != 0:
+		return "The flags of a mount that is there change."
+	case bits&unix.MS_BIND != 0:
+		return "A file or folder appears at a second place: a bind mount."
+	case bits&unix.MS_MOVE != 0:
+		return "A mount moves to another place."
+	case len(c.Arguments) > 2 && c.Arguments[2] == `"proc"`:
+		return "A new /proc shows the processes of this PID namespace."
+	}
+	return "A file system is mounted, in this mount namespace."
+}
+
+// writeSentence says what a value in a file of a cgroup does, see cgroups(7) and
+// the kernel's cgroup-v2 and cgroup-v1 documents.
+func writeSentence(c *trace.Call) string {
+	switch path.Base(c.Path) {
+	case "cgroup.procs", "tasks":
+		if strings.TrimSpace(string(c.Data)) != "0" {
+			return "The process with this pid moves into the cgroup."
+		}
+		if isV1(c.Path) {
+			return "And into the folder of the next controller: in cgroup v1 each has a tree of its own."
+		}
+		return "This process moves into the cgroup: 0 stands for the one that writes."
+	case "cgroup.subtree_control":
+		if strings.HasPrefix(string(c.Data), "-") {
+			return "The groups below lose these controllers."
+		}
+		return "The groups below get these controllers: in cgroup v2 a group has what its parent hands down."
+	case "cgroup.kill":
+		return "Every process in the cgroup is killed."
+	case "pids.max":
+		return "At most so many tasks: processes, and their threads count, too."
+	case "memory.max", "memory.limit_in_bytes":
+		return "At most so many bytes of memory: who takes more is killed."
+	case "memory.swap.max":
+		return "At most so many bytes of swap."
+	case "memory.memsw.limit_in_bytes":
+		return "At most so many bytes of memory and swap together."
+	case "cpu.max":
+		return "CPU time: so many microseconds in each period of so many."
+	case "cpu.cfs_quota_us":
+		return "CPU time: so many microseconds in each period."
+	case "cpu.cfs_period_us":
+		return "The period that the quota of CPU time belongs to, in microseconds."
+	case "cpuset.cpus":
+		return "Only these CPUs."
+	case "cpuset.mems":
+		return "Only the memory of these NUMA nodes."
+	}
+	return "A file of a cgroup gets a new value."
+}
+
+// remarks are what a reader should know beside the why: what Go adds to a call,
+// and the older names of cgroup v1.
+func remarks(c *trace.Call, byGo bool) []string {
+	switch c.Name() {
+	case "clone":
+		if own := c.CloneFlags() & goAdds; byGo && own != 0 {
+			return []string{fmt.Sprintf("… is what Go adds: %s. Until its execve, the new process borrows this one's memory.", trace.CloneFlag(own))}
+		}
+	case "write":
+		switch path.Base(c.Path) {
+		case "memory.limit_in_bytes":
+			return []string{"memory.limit_in_bytes is what cgroup v1 calls memory.max."}
+		case "memory.memsw.limit_in_bytes":
+			return []string{"In cgroup v1 this file limits memory and swap together. In v2, memory.swap.max limits swap alone."}
+		case "cpu.cfs_quota_us":
+			return []string{"cpu.cfs_quota_us is the first number of v2's cpu.max. The period is 100000 µs, if nobody changed it."}
+		}
+	}
+	return nil
+}
+
+// goAdds are the flags with which Go starts every program, see syscall.forkExec.
+const goAdds = unix.CLONE_VM | unix.CLONE_VFORK | unix.CLONE_PIDFD
+
+// shownCall is the call as the text shows it: of a clone by Go only the flags
+// that the program asked for.
+func shownCall(c *trace.Call, byGo bool) string {
+	if c.Name() != "clone" || !byGo {
+		return c.Text()
+	}
+	asked := trace.CloneFlag(c.CloneFlags() &^ 0xff &^ goAdds)
+	if c.CloneFlags()&^0xff&^goAdds == 0 {
+		return "clone(flags=SIGCHLD|…)"
+	}
+	return "clone(flags=" + asked + "|SIGCHLD|…)"
+}
+
+// namespaceKinds are the namespaces that a clone makes, named as in /proc/PID/ns.
+func namespaceKinds(cloneFlags uint64) (kinds []string) {
+	for _, n := range []struct {
+		flag uint64
+		kind string
+	}{
+		{unix.CLONE_NEWUTS, "uts"}, {unix.CLONE_NEWPID, "pid"}, {unix.CLONE_NEWNS, "mnt"}, {unix.CLONE_NEWIPC, "ipc"},
+		{unix.CLONE_NEWNET, "net"}, {unix.CLONE_NEWCGROUP, "cgroup"}, {unix.CLONE_NEWUSER, "user"},
+	} {
+		if cloneFlags&n.flag != 0 {
+			kinds = append(kinds, n.kind)
+		}
+	}
+	return kinds
+}
+
+// manualPage names the page that describes a call. Some pages of section 2
+// describe a family: mkdirat stands in mkdir(2).
+func manualPage(c *trace.Call) string {
+	switch name := c.Name(); name {
+	case "clone3", "umount2", "vfork":
+		return strings.TrimRight(name, "23") + "(2)"
+	case "prctl":
+		return "PR_SET_PDEATHSIG(2const)"
+	case "chdir", "fchdir":
+		return "chdir(2)"
+	case "wait4":
+		return "wait4(2)"
+	case "write":
+		return "cgroups(7)"
+	case "unlinkat":
+		return "rmdir(2)"
+	case "setdomainname":
+		return "setdomainname(2)"
+	case "execveat":
+		return "execveat(2)"
+	default:
+		return strings.TrimSuffix(name, "at") + "(2)"
+	}
+}

@@ -1,0 +1,53 @@
+package narrate
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
+	"gonsrun/internal/trace"
+)
+
+// evidence is what can be seen of an answered call from outside, read from the
+// kernel now. Where /proc is another PID namespace's nothing is read there: its
+// numbers are strangers.
+func evidence(c *trace.Call, parent, child *trace.Process) (seen []string) {
+	switch c.Name() {
+	case "clone", "clone3", "fork", "vfork":
+		if child == nil || !proc.IsOurs() {
+			return nil
+		}
+		theirs := strconv.Itoa(child.ID)
+		for _, kind := range namespaceKinds(c.CloneFlags()) {
+			if ns := proc.Namespace(theirs, kind); ns != "" {
+				seen = append(seen, fmt.Sprintf("%s → %s", proc.Namespace(strconv.Itoa(parent.ID), kind), ns))
+			}
+		}
+		if c.CloneFlags()&unix.CLONE_NEWPID != 0 {
+			if pids := proc.StatusField(theirs, "NSpid"); pids != "" {
+				seen = append(seen, "NSpid: "+strings.Join(strings.Fields(pids), " "))
+			}
+		}
+	case "write":
+		if filepath.Base(c.Path) == "cgroup.procs" {
+			dir := filepath.Dir(c.Path)
+			current, most := proc.Read(dir+"/pids.current"), proc.Read(dir+"/pids.max")
+			if current != "" && most != "" {
+				seen = append(seen, fmt.Sprintf("pids.current %s of %s", current, most))
+			}
+		}
+	case "waitid", "wait4":
+		if w := c.Wait; w != nil {
+			meaning := "the command's own exit status"
+			if !w.Exited() {
+				meaning = "a signal ended the command"
+			}
+			seen = append(seen, fmt.Sprintf("si_code=%s si_status=%s: %s", w.CodeName(), w.StatusText(), meaning))
+		}
+	}
+	return seen
+}

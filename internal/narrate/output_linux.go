@@ -1,0 +1,112 @@
+package narrate
+
+import (
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// output is where the narration goes. A goroutine of its own writes, so that a
+// reader who stands still never stops the one who traces: that one waits only
+// as long as patience says, and once in a run.
+type output struct {
+	fd      int
+	texts   chan string
+	written chan struct{} // one for each text
+	pending int
+	stuck   bool // the reader has not read for patience
+	gone    bool // there is no reader
+}
+
+const (
+	// patience is how long the narration waits for its reader: longer than any
+	// terminal takes, short enough to be borne.
+	patience = 2 * time.Second
+	// backlog is how many texts wait for a reader that stands still. What comes
+	// then is dropped.
+	backlog = 1 << 12
+)
+
+func newOutput(fd int) *output {
+	o := &output{fd: fd, texts: make(chan string, backlog), written: make(chan struct{}, backlog)}
+	go o.write()
+	return o
+}
+
+func (o *output) write() {
+	for text := range o.texts {
+		for b := []byte(text); len(b) > 0; {
+			n, err := unix.Write(o.fd, b)
+			switch {
+			case err == unix.EINTR:
+			case err == unix.EAGAIN: // somebody made it so for all who share it
+				unix.Poll([]unix.PollFd{{Fd: int32(o.fd), Events: unix.POLLOUT}}, -1)
+			case err != nil: // EPIPE: the reader is gone; EIO: the terminal is
+				b = nil
+			default:
+				b = b[n:]
+			}
+		}
+		o.written <- struct{}{}
+	}
+}
+
+// say hands text over, and waits until it is written, but not for a reader that
+// stands still.
+func (o *output) say(text string) {
+	if text == "" {
+		return
+	}
+	select {
+	case o.texts <- text:
+		o.pending++
+	default:
+		return
+	}
+	o.flush()
+}
+
+// flush waits until all is written.
+func (o *output) flush() {
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for o.pending > 0 {
+		if o.stuck {
+			select {
+			case <-o.written:
+				o.pending--
+				continue
+			default:
+				return
+			}
+		}
+		select {
+		case <-o.written:
+			o.pending--
+		case <-late.C:
+			o.stuck = true
+		}
+	}
+	o.stuck = false
+}
+
+// size is how wide the terminal is, when it is one.
+func (o *output) size() (columns int, terminal bool) {
+	size, err := unix.IoctlGetWinsize(o.fd, unix.TIOCGWINSZ)
+	if err != nil {
+		return defaultWidth, false
+	}
+	if size.Col == 0 {
+		return defaultWidth, true
+	}
+	return int(size.Col), true
+}
+
+// colored reports whether the narration has color. The package color looks at
+// stdout, and the narration goes elsewhere.
+func (o *output) colored(s Settings) bool {
+	_, noColor := os.LookupEnv("NO_COLOR")
+	_, terminal := o.size()
+	return terminal && !noColor && !s.NoColor && os.Getenv("TERM") != "dumb"
+}

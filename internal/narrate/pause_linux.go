@@ -1,0 +1,126 @@
+package narrate
+
+import (
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// pause waits for keys, with -pause. They come from the terminal itself: stdin
+// is the command's.
+type pause struct {
+	on       bool
+	off      bool  // g: go on without waiting
+	skip     Side  // c: this side's account goes on without waiting
+	waitsFor *told // the call before which a key is waited for
+	keys     chan byte
+
+	print *printer
+	tty   *os.File
+	modes *unix.Termios // of the terminal before we wait for a key; nil when we do not
+	ended chan struct{} // the goroutine that reads has ended
+}
+
+const prompt = "Enter: next  c: to the end of this side  g: go on  q: quit "
+
+func newPause(wanted bool, print *printer) *pause {
+	p := &pause{print: print, keys: make(chan byte)}
+	if !wanted {
+		return p
+	}
+	// O_NONBLOCK, so that a read can be given up.
+	fd, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		print.out.say("-pause waits for a key on the terminal, and there is none here: going on without it.\n")
+		return p
+	}
+	p.on, p.tty = true, os.NewFile(uintptr(fd), "/dev/tty")
+	return p
+}
+
+// before waits for a key before a call, and reports whether it does.
+func (p *pause) before(t *told) bool {
+	if p.skip != "" && p.skip != t.speaker.side {
+		p.skip = ""
+	}
+	if !p.on || p.off || p.skip == t.speaker.side {
+		return false
+	}
+	p.waitsFor = t
+	p.again()
+	return true
+}
+
+// again shows the prompt and reads, if a call waits for a key and we do not read
+// already.
+func (p *pause) again() {
+	if p.waitsFor == nil || p.modes != nil || !p.foreground() {
+		return
+	}
+	fd := int(p.tty.Fd())
+	unix.SetNonblock(fd, true) // Fd has made it blocking
+	modes, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return
+	}
+	p.modes = modes
+	single := *modes // a key at a time, not a line; Ctrl-C and Ctrl-Z stay signals
+	single.Lflag &^= unix.ICANON | unix.ECHO
+	single.Cc[unix.VMIN], single.Cc[unix.VTIME] = 1, 0
+	unix.IoctlSetTermios(fd, unix.TCSETS, &single)
+	p.tty.WriteString(prompt)
+	p.tty.SetReadDeadline(time.Time{})
+	p.ended = make(chan struct{})
+	go p.read(p.ended)
+}
+
+// foreground joins the process group that has the terminal, if it is one of the
+// program's: others may not read from it.
+func (p *pause) foreground() bool {
+	fd := int(p.tty.Fd())
+	group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
+	if err != nil {
+		return false
+	}
+	host, _ := unix.Getpgid(os.Getppid())
+	if group != host && group != unix.Getpgrp() {
+		return false
+	}
+	return group == unix.Getpgrp() || unix.Setpgid(0, group) == nil
+}
+
+// read delivers keys until its read is given up.
+func (p *pause) read(ended chan struct{}) {
+	defer close(ended)
+	key := make([]byte, 1)
+	for {
+		n, err := p.tty.Read(key)
+		if err != nil || n == 0 {
+			return
+		}
+		select {
+		case p.keys <- key[0]:
+		case <-time.After(patience):
+		}
+	}
+}
+
+// leave leaves the terminal as it was, with no prompt on it.
+func (p *pause) leave() {
+	if p.modes == nil {
+		return
+	}
+	fd := int(p.tty.Fd())
+	unix.SetNonblock(fd, true)
+	unix.IoctlSetTermios(fd, unix.TCSETS, p.modes)
+	p.modes = nil
+	p.tty.SetReadDeadline(time.Unix(1, 0))
+	p.tty.WriteString("\r\x1b[2K")
+}
+
+// done ends the waiting for a key.
+func (p *pause) done() {
+	p.leave()
+	p.waitsFor = nil
+}

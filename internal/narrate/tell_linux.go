@@ -1,0 +1,170 @@
+package narrate
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
+	"gonsrun/internal/trace"
+)
+
+// record is a narrated call as -json prints it.
+type record struct {
+	Lesson string `json:"lesson"`
+	Side   Side   `json:"side"`
+	PID    int    `json:"pid"` // as this side sees itself
+	Call   string `json:"call"`
+	Args   string `json:"args"` // as strace prints them, … for what was left out
+	Ret    int64  `json:"ret"`
+	Errno  string `json:"errno"` // "" for success, else a name as in errno(3)
+	Why    string `json:"why"`
+	Man    string `json:"man"`  // the manual page to read
+	File   string `json:"file"` // the source that makes the call, "" when that is not the program's
+	Line   int    `json:"line"` // and the line in it, 0 when there is none
+}
+
+func (w *watcher) record(t *told) record {
+	return record{
+		Lesson: w.manual.Program, Side: t.speaker.side, PID: t.speaker.pid,
+		Call: t.call.Name(), Args: strings.Join(t.call.Arguments, ", "),
+		Ret: t.call.Return(), Errno: errnoName(t.call.Errno()),
+		Why: t.reason.why, Man: manualPage(t.call), File: t.reason.file, Line: t.reason.line,
+	}
+}
+
+// json prints the record of an answered call, whole and in a line of its own.
+func (p *printer) json(r record) {
+	var b strings.Builder
+	if p.foreign { // the command may have begun a line
+		b.WriteString("\n")
+		p.foreign = false
+	}
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(r) == nil {
+		p.out.say(b.String())
+	}
+}
+
+// tell writes why a call is made, and the call.
+func (w *watcher) tell(t *told) {
+	p := w.print
+	p.look()
+	call := shownCall(t.call, t.byGo)
+	w.spoken = t
+	if p.short {
+		why, asked := cut(t.reason.why, p.columns), cut(call, p.columns-len(" = -1 EAGAIN"))
+		all := []line{{styled: plainStyle.Sprint(why)}, {styled: callStyle.Sprint(asked), columns: columns(asked)}}
+		p.begin(t.speaker, all, !t.command && !t.waits)
+		return
+	}
+	all := append(p.lines(plainStyle, t.reason.why), p.lines(callStyle, call)...)
+	last := &all[len(all)-1]
+	page := manualPage(t.call)
+	if section, ok := strings.CutSuffix(page, "(2)"); ok {
+		if page = "  man 2 " + section; last.columns+len(page) <= p.columns {
+			last.styled += faintStyle.Sprint(page)
+		}
+	}
+	for _, remark := range remarks(t.call, t.byGo) {
+		all = append(all, p.lines(plainStyle, remark)...)
+	}
+	p.begin(t.speaker, all, false)
+}
+
+// answer tells what the kernel said, and what can be seen of it. Where another
+// call has been told since, the answer says whose it is.
+func (w *watcher) answer(t *told, child *trace.Process) {
+	if t.waits {
+		w.print.foreign = w.print.foreign || w.began
+	}
+	if w.settings.JSON {
+		w.print.json(w.record(t))
+		return
+	}
+	if t.command && t.call.Errno() == 0 {
+		return // an execve that works does not return
+	}
+	w.print.look()
+	style, text := goodStyle, fmt.Sprintf("= %d", t.call.Return())
+	if errno := t.call.Errno(); errno != 0 {
+		style, text = badStyle, "= -1 "+errnoText(errno)
+	}
+	if w.spoken != t {
+		text = t.call.Name() + " " + text
+	}
+	all := w.print.lines(style, text)
+	if !w.print.short {
+		for _, fact := range w.seen(t, child) {
+			all = append(all, w.print.lines(plainStyle, "seen: "+fact)...)
+		}
+	}
+	if hint := w.hint(t); hint != "" {
+		all = append(all, w.print.lines(plainStyle, hint)...)
+	}
+	if w.spoken != t {
+		w.spoken = t
+		w.print.begin(t.speaker, all, false)
+		return
+	}
+	w.print.more(t.speaker, all)
+}
+
+// seen is the evidence for an answer.
+func (w *watcher) seen(t *told, child *trace.Process) []string {
+	if t.call.Wait != nil && !w.began {
+		return []string{fmt.Sprintf("si_code=%s si_status=%s: the container's side has failed, and has said why",
+			t.call.Wait.CodeName(), t.call.Wait.StatusText())}
+	}
+	return evidence(t.call, t.thread.Process, child)
+}
+
+// hint says what the reader can do about an error.
+func (w *watcher) hint(t *told) string {
+	errno := t.call.Errno()
+	if errno == 0 || !proc.IsOurs() {
+		return ""
+	}
+	status := proc.Read(fmt.Sprintf("/proc/%d/status", t.thread.ID))
+	return Hint(t.call.Name(), errno, status, w.asRoot)
+}
+
+// remark adds a sentence of the narrator's own to a call.
+func (w *watcher) remark(t *told, text string) {
+	if !w.settings.JSON {
+		w.print.look()
+		w.print.more(t.speaker, w.print.lines(plainStyle, text))
+	}
+}
+
+// board draws the isolation board below a call.
+func (p *printer) board(s speaker, places []place) { p.more(s, p.drawBoard(places)) }
+
+// end ends a line that is not ended, and waits until all is written.
+func (p *printer) end() {
+	if p.open > 0 {
+		p.open = 0
+		p.out.say("\n")
+	}
+	p.out.flush()
+}
+
+// errnoText is an error as the kernel's manual writes it: EPERM (operation not permitted).
+func errnoText(errno syscall.Errno) string {
+	return fmt.Sprintf("%s (%s)", errnoName(errno), errno)
+}
+
+// errnoName is the name of an errno, "" for none.
+func errnoName(errno syscall.Errno) string {
+	if errno == 0 {
+		return ""
+	}
+	if name := unix.ErrnoName(errno); name != "" {
+		return name
+	}
+	return fmt.Sprintf("errno %d", int(errno))
+}

@@ -1,0 +1,98 @@
+package trace
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Call is a system call that a thread makes.
+type Call struct {
+	Number uint64
+	Values [6]uint64 // the arguments as the kernel gets them
+	Result int64     // once it is answered; -errno for an error
+
+	// Arguments are the arguments as strace(1) prints them, with … for what is
+	// left out. Read fills them, ReadAnswer what only the answer tells.
+	Arguments []string
+
+	// Path, Data and List are what some arguments point to, as Read found it: the
+	// path or name that a call is about, the bytes that it writes, its vector of
+	// arguments.
+	Path string
+	Data []byte
+	List []string
+
+	// Wait is what a waitid or wait4 was told, nil without an answer.
+	Wait *Waited
+
+	process *Process
+}
+
+// Waited is what the kernel tells of a process that has ended: CLD_EXITED with
+// the exit status, or CLD_KILLED or CLD_DUMPED with the signal.
+type Waited struct {
+	PID    int
+	UID    int
+	Code   int // CLD_…
+	Status int
+}
+
+// Name is the call's name, "" for one that Read does not know.
+func (c *Call) Name() string { return Name(c.Number) }
+
+// Errno is the error that the call was answered with, 0 for none.
+func (c *Call) Errno() syscall.Errno {
+	if c.Result < 0 && c.Result > -4096 {
+		return syscall.Errno(-c.Result)
+	}
+	return 0
+}
+
+// Return is the result as the C library has it: -1 for an error.
+func (c *Call) Return() int64 {
+	if c.Errno() != 0 {
+		return -1
+	}
+	return c.Result
+}
+
+// Text is the call as strace prints it.
+func (c *Call) Text() string {
+	text := c.Name() + "("
+	for i, argument := range c.Arguments {
+		if i > 0 {
+			text += ", "
+		}
+		text += argument
+	}
+	return text + ")"
+}
+
+// CloneFlags are the flags of a clone or clone3, with the signal that the new
+// process sends at its end; 0 for another call.
+func (c *Call) CloneFlags() uint64 {
+	switch c.Number {
+	case unix.SYS_CLONE:
+		return c.Values[0]
+	case unix.SYS_CLONE3: // struct clone_args begins with the flags; exit_signal is its fifth word
+		flags, _ := c.process.Memory().Word(c.Values[0])
+		signal, _ := c.process.Memory().Word(c.Values[0] + 32)
+		return flags | signal
+	}
+	return 0
+}
+
+func (c *Call) makesThread() bool { return c.CloneFlags()&unix.CLONE_THREAD != 0 }
+
+// MakesProcess reports whether the call is one that makes a process, and not a
+// thread.
+func (c *Call) MakesProcess() bool {
+	switch c.Name() {
+	case "clone", "clone3":
+		return !c.makesThread()
+	case "fork", "vfork":
+		return true
+	}
+	return false
+}

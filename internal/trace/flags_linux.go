@@ -1,0 +1,126 @@
+package trace
+
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// flag is one bit, or a few, with a name.
+type flag struct {
+	value uint64
+	name  string
+}
+
+// flags prints a set of bits as strace does: names in the order of their values,
+// the rest in hexadecimal.
+func flags(value uint64, known []flag) string {
+	var names []string
+	for _, f := range known {
+		if value&f.value == f.value {
+			names = append(names, f.name)
+			value &^= f.value
+		}
+	}
+	if value != 0 || len(names) == 0 {
+		rest := fmt.Sprintf("%#x", value)
+		if value == 0 {
+			rest = "0"
+		}
+		names = append(names, rest)
+	}
+	return strings.Join(names, "|")
+}
+
+// choice prints one value of several.
+func choice(value uint64, known map[uint64]string) string {
+	if name := known[value]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("%#x", value)
+}
+
+// CloneFlag names the flags of clone(2) in value, in the order of their values.
+func CloneFlag(value uint64) string { return flags(value, cloneFlags) }
+
+var cloneFlags = []flag{
+	{unix.CLONE_NEWTIME, "CLONE_NEWTIME"}, // of unshare and setns; the signal's bits in clone
+	{unix.CLONE_VM, "CLONE_VM"},
+	{unix.CLONE_FS, "CLONE_FS"},
+	{unix.CLONE_FILES, "CLONE_FILES"},
+	{unix.CLONE_SIGHAND, "CLONE_SIGHAND"},
+	{unix.CLONE_PIDFD, "CLONE_PIDFD"},
+	{unix.CLONE_PTRACE, "CLONE_PTRACE"},
+	{unix.CLONE_VFORK, "CLONE_VFORK"},
+	{unix.CLONE_PARENT, "CLONE_PARENT"},
+	{unix.CLONE_THREAD, "CLONE_THREAD"},
+	{unix.CLONE_NEWNS, "CLONE_NEWNS"},
+	{unix.CLONE_SYSVSEM, "CLONE_SYSVSEM"},
+	{unix.CLONE_SETTLS, "CLONE_SETTLS"},
+	{unix.CLONE_PARENT_SETTID, "CLONE_PARENT_SETTID"},
+	{unix.CLONE_CHILD_CLEARTID, "CLONE_CHILD_CLEARTID"},
+	{unix.CLONE_UNTRACED, "CLONE_UNTRACED"},
+	{unix.CLONE_CHILD_SETTID, "CLONE_CHILD_SETTID"},
+	{unix.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"},
+	{unix.CLONE_NEWUTS, "CLONE_NEWUTS"},
+	{unix.CLONE_NEWIPC, "CLONE_NEWIPC"},
+	{unix.CLONE_NEWUSER, "CLONE_NEWUSER"},
+	{unix.CLONE_NEWPID, "CLONE_NEWPID"},
+	{unix.CLONE_NEWNET, "CLONE_NEWNET"},
+	{unix.CLONE_IO, "CLONE_IO"},
+	{unix.CLONE_CLEAR_SIGHAND, "CLONE_CLEAR_SIGHAND"},
+	{unix.CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP"},
+}
+
+var mountFlags = []flag{
+	{unix.MS_RDONLY, "MS_RDONLY"},
+	{unix.MS_NOSUID, "MS_NOSUID"},
+	{unix.MS_NODEV, "MS_NODEV"},
+	{unix.MS_NOEXEC, "MS_NOEXEC"},
+	{unix.MS_SYNCHRONOUS, "MS_SYNCHRONOUS"},
+	{unix.MS_REMOUNT, "MS_REMOUNT"},
+	{unix.MS_MANDLOCK, "MS_MANDLOCK"},
+	{unix.MS_DIRSYNC, "MS_DIRSYNC"},
+	{unix.MS_NOSYMFOLLOW, "MS_NOSYMFOLLOW"},
+	{unix.MS_NOATIME, "MS_NOATIME"},
+	{unix.MS_NODIRATIME, "MS_NODIRATIME"},
+	{unix.MS_BIND, "MS_BIND"},
+	{unix.MS_MOVE, "MS_MOVE"},
+	{unix.MS_REC, "MS_REC"},
+	{unix.MS_SILENT, "MS_SILENT"},
+	{unix.MS_POSIXACL, "MS_POSIXACL"},
+	{unix.MS_UNBINDABLE, "MS_UNBINDABLE"},
+	{unix.MS_PRIVATE, "MS_PRIVATE"},
+	{unix.MS_SLAVE, "MS_SLAVE"},
+	{unix.MS_SHARED, "MS_SHARED"},
+	{unix.MS_RELATIME, "MS_RELATIME"},
+	{unix.MS_KERNMOUNT, "MS_KERNMOUNT"},
+	{unix.MS_I_VERSION, "MS_I_VERSION"},
+	{unix.MS_STRICTATIME, "MS_STRICTATIME"},
+	{unix.MS_LAZYTIME, "MS_LAZYTIME"},
+}
+
+var umountFlags = []flag{
+	{unix.MNT_FORCE, "MNT_FORCE"},
+	{unix.MNT_DETACH, "MNT_DETACH"},
+	{unix.MNT_EXPIRE, "MNT_EXPIRE"},
+	{unix.UMOUNT_NOFOLLOW, "UMOUNT_NOFOLLOW"},
+}
+
+var (
+	unlinkFlags = []flag{{unix.AT_REMOVEDIR, "AT_REMOVEDIR"}}
+	atFlags     = []flag{{unix.AT_SYMLINK_NOFOLLOW, "AT_SYMLINK_NOFOLLOW"}, {unix.AT_EMPTY_PATH, "AT_EMPTY_PATH"}}
+	waitFlags   = []flag{
+		{unix.WNOHANG, "WNOHANG"},
+		{unix.WSTOPPED, "WSTOPPED"},
+		{unix.WEXITED, "WEXITED"},
+		{unix.WCONTINUED, "WCONTINUED"},
+		{unix.WNOWAIT, "WNOWAIT"},
+		{0x20000000, "__WNOTHREAD"},
+		{0x40000000, "__WALL"},
+		{0x80000000, "__WCLONE"},
+	}
+	waitKinds    = map[uint64]string{0: "P_ALL", 1: "P_PID", 2: "P_PGID", 3: "P_PIDFD"}
+	prctlOptions = map[uint64]string{unix.PR_SET_PDEATHSIG: "PR_SET_PDEATHSIG"}
+)

@@ -1,0 +1,284 @@
+package trace
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
+)
+
+// left stands for an argument that is left out: an address, or what only
+// distracts.
+const left = "…"
+
+// Read reads the arguments of a call at whose entry its thread is stopped: later
+// the memory may hold something else.
+func (c *Call) Read() {
+	v := c.Values
+	switch c.Name() {
+	case "clone", "clone3":
+		c.readClone()
+	case "fork", "vfork":
+		c.Arguments = []string{}
+	case "unshare":
+		c.Arguments = []string{flags(v[0], cloneFlags)}
+	case "setns":
+		c.Arguments = []string{c.descriptor(v[0]), flags(v[1], cloneFlags)}
+	case "sethostname", "setdomainname":
+		c.Data, _ = c.process.Memory().Bytes(v[0], v[1])
+		c.Arguments = []string{Quote(string(c.Data)), strconv.FormatUint(v[1], 10)}
+	case "chroot", "chdir", "rmdir":
+		c.Arguments = []string{c.path(v[0])}
+	case "fchdir":
+		c.Arguments = []string{c.descriptor(v[0])}
+	case "pivot_root":
+		c.Arguments = []string{c.string(v[0]), c.string(v[1])}
+	case "mount":
+		c.readMount()
+	case "umount2":
+		c.Arguments = []string{c.path(v[0]), flags(v[1], umountFlags)}
+	case "mkdir":
+		c.Arguments = []string{c.path(v[0]), mode(v[1])}
+	case "mkdirat":
+		c.Arguments = []string{c.directory(v[0]), c.path(v[1]), mode(v[2])}
+	case "unlinkat":
+		c.Arguments = []string{c.directory(v[0]), c.path(v[1]), flags(v[2], unlinkFlags)}
+	case "write":
+		c.Path, _ = c.file(v[0])
+		c.Data, _ = c.process.Memory().Bytes(v[1], min(v[2], 4096))
+		c.Arguments = []string{c.descriptor(v[0]), Quote(string(c.Data)), strconv.FormatUint(v[2], 10)}
+	case "prctl":
+		c.readPrctl()
+	case "execve":
+		path := c.path(v[0])
+		c.Arguments = []string{path, c.vector(v[1]), left}
+	case "execveat":
+		c.Arguments = []string{c.directory(v[0]), c.path(v[1]), c.vector(v[2]), left, flags(v[4], atFlags)}
+	case "waitid":
+		c.Arguments = []string{choice(v[0], waitKinds), c.waitedFor(), left, flags(v[3], waitFlags), nullOr(v[4], left)}
+	case "wait4":
+		c.Arguments = []string{strconv.Itoa(int(int32(v[0]))), left, flags(v[2], waitFlags), nullOr(v[3], left)}
+	}
+}
+
+// ReadAnswer reads what a call has written for its caller, when its thread is
+// stopped at the exit.
+func (c *Call) ReadAnswer() {
+	switch {
+	case c.Errno() != 0:
+	case c.Name() == "waitid" && c.Values[2] != 0:
+		c.readSiginfo()
+	case c.Name() == "wait4" && c.Values[1] != 0 && c.Result > 0:
+		c.readStatus()
+	}
+}
+
+// readClone prints the flags in the order of their values, and the signal last.
+func (c *Call) readClone() {
+	all := c.CloneFlags()
+	text := flags(all&^0xff, cloneFlags)
+	if sig := syscall.Signal(all & 0xff); sig != 0 {
+		if all&^0xff == 0 {
+			text = signalName(sig)
+		} else {
+			text += "|" + signalName(sig)
+		}
+	}
+	if c.Name() == "clone3" {
+		c.Arguments = []string{"{flags=" + text + ", …}", strconv.FormatUint(c.Values[1], 10)}
+		return
+	}
+	c.Arguments = []string{"child_stack=" + nullOr(c.Values[1], left), "flags=" + text}
+	if all&(unix.CLONE_PIDFD|unix.CLONE_PARENT_SETTID) != 0 {
+		c.Arguments = append(c.Arguments, "parent_tid="+left)
+	}
+}
+
+func (c *Call) readMount() {
+	v := c.Values
+	source, target := c.string(v[0]), c.path(v[1])
+	kind, data := c.string(v[2]), nullOr(v[4], left)
+	const ignoreKind = unix.MS_REMOUNT | unix.MS_BIND | unix.MS_MOVE | propagation
+	switch {
+	case v[3]&ignoreKind != 0:
+		kind = nullOr(v[2], left)
+	case v[4] != 0:
+		if text, err := c.process.Memory().String(v[4]); err == nil {
+			data = Quote(text)
+		}
+	}
+	c.Arguments = []string{source, target, kind, flags(v[3], mountFlags), data}
+}
+
+const propagation = unix.MS_SHARED | unix.MS_PRIVATE | unix.MS_SLAVE | unix.MS_UNBINDABLE
+
+func (c *Call) readPrctl() {
+	option := choice(c.Values[0], prctlOptions)
+	switch c.Values[0] {
+	case unix.PR_SET_PDEATHSIG:
+		c.Arguments = []string{option, signalName(syscall.Signal(c.Values[1]))}
+	default:
+		c.Arguments = []string{option, left}
+	}
+}
+
+// readSiginfo reads the siginfo_t of waitid: si_signo, si_errno, si_code, then at
+// 16 si_pid, si_uid, si_status. See sigaction(2).
+func (c *Call) readSiginfo() {
+	info, err := c.process.Memory().Bytes(c.Values[2], 128)
+	if err != nil {
+		return
+	}
+	field := func(at int) int { return int(int32(binary.LittleEndian.Uint32(info[at:]))) }
+	if field(0) == 0 {
+		c.Arguments[2] = "{}"
+		return // WNOHANG, and nobody has ended
+	}
+	c.Wait = &Waited{Code: field(8), PID: field(16), UID: field(20), Status: field(24)}
+	c.Arguments[2] = fmt.Sprintf("{si_signo=SIGCHLD, si_code=%s, si_pid=%d, si_uid=%d, si_status=%s, …}",
+		c.Wait.CodeName(), c.Wait.PID, c.Wait.UID, c.Wait.StatusText())
+}
+
+// readStatus reads the status word of wait4, see wait(2).
+func (c *Call) readStatus() {
+	word, err := c.process.Memory().Bytes(c.Values[1], 4)
+	if err != nil {
+		return
+	}
+	status := syscall.WaitStatus(binary.LittleEndian.Uint32(word))
+	c.Wait = &Waited{PID: int(c.Result)}
+	switch {
+	case status.Exited():
+		c.Wait.Code, c.Wait.Status = cldExited, status.ExitStatus()
+		c.Arguments[1] = fmt.Sprintf("[{WIFEXITED(s) && WEXITSTATUS(s) == %d}]", status.ExitStatus())
+	case status.Signaled():
+		c.Wait.Code, c.Wait.Status = cldKilled, int(status.Signal())
+		core := ""
+		if status.CoreDump() {
+			c.Wait.Code, core = cldDumped, " && WCOREDUMP(s)"
+		}
+		c.Arguments[1] = fmt.Sprintf("[{WIFSIGNALED(s) && WTERMSIG(s) == %s%s}]", signalName(status.Signal()), core)
+	default:
+		c.Wait = nil
+	}
+}
+
+// Values of si_code for SIGCHLD, see sigaction(2).
+const (
+	cldExited = 1
+	cldKilled = 2
+	cldDumped = 3
+)
+
+// Exited reports whether the process ended itself, and was not killed.
+func (w *Waited) Exited() bool { return w.Code == cldExited }
+
+// CodeName is the name of the code.
+func (w *Waited) CodeName() string {
+	return choice(uint64(w.Code), map[uint64]string{cldExited: "CLD_EXITED", cldKilled: "CLD_KILLED", cldDumped: "CLD_DUMPED"})
+}
+
+// StatusText is the exit status, or the name of the signal.
+func (w *Waited) StatusText() string {
+	if w.Exited() {
+		return strconv.Itoa(w.Status)
+	}
+	return signalName(syscall.Signal(w.Status))
+}
+
+// waitedFor is the id that a waitid waits for.
+func (c *Call) waitedFor() string {
+	const pidfd = 3 // P_PIDFD
+	if c.Values[0] == pidfd {
+		return c.descriptor(c.Values[1])
+	}
+	return strconv.Itoa(int(int32(c.Values[1])))
+}
+
+// string reads a string argument and quotes it.
+func (c *Call) string(address uint64) string {
+	text, err := c.process.Memory().String(address)
+	switch {
+	case address == 0:
+		return "NULL"
+	case err != nil:
+		return left
+	}
+	return Quote(text)
+}
+
+// path is string for the path that the call is about.
+func (c *Call) path(address uint64) string {
+	c.Path, _ = c.process.Memory().String(address)
+	return c.string(address)
+}
+
+func (c *Call) vector(address uint64) string {
+	list, err := c.process.Memory().Strings(address)
+	if err != nil {
+		return left
+	}
+	c.List = list
+	return Strings(list)
+}
+
+// directory prints the first argument of the …at calls.
+func (c *Call) directory(value uint64) string {
+	const here = 1<<32 + unix.AT_FDCWD // as an unsigned int
+	if value == here || int64(value) == unix.AT_FDCWD {
+		return "AT_FDCWD"
+	}
+	return c.descriptor(value)
+}
+
+// descriptor prints a file descriptor with what it is open on, as strace -yy does.
+func (c *Call) descriptor(value uint64) string {
+	fd := strconv.Itoa(int(int32(value)))
+	if file, ok := c.file(value); ok {
+		return fd + "<" + strings.Trim(Quote(file), `"`) + ">"
+	}
+	return fd
+}
+
+// file is what a file descriptor is open on.
+func (c *Call) file(value uint64) (string, bool) {
+	if !proc.IsOurs() {
+		return "", false
+	}
+	dir, fd := "/proc/"+strconv.Itoa(c.process.ID), strconv.Itoa(int(int32(value)))
+	file, err := os.Readlink(dir + "/fd/" + fd)
+	if err != nil {
+		return "", false
+	}
+	if file == "anon_inode:[pidfd]" || strings.HasPrefix(file, "pidfd:") {
+		return "pid:" + proc.Field(proc.Read(dir+"/fdinfo/"+fd), "Pid"), true
+	}
+	return file, true
+}
+
+func mode(value uint64) string {
+	if value == 0 {
+		return "000"
+	}
+	return fmt.Sprintf("%#03o", value)
+}
+
+func nullOr(value uint64, text string) string {
+	if value == 0 {
+		return "NULL"
+	}
+	return text
+}
+
+func signalName(sig syscall.Signal) string {
+	if name := unix.SignalName(sig); name != "" {
+		return name
+	}
+	return strconv.Itoa(int(sig))
+}
