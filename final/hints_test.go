@@ -58,7 +58,7 @@ func TestLinesToType(t *testing.T) {
 				}
 				screen := said(term)
 				for _, line := range test.lines {
-					beside, alone := "\n"+strings.Repeat(" ", 17)+"│   "+line+"\n", "\n"+line+"\n"
+					beside, alone := "\n"+strings.Repeat(" ", 17)+"│   "+line+"\n", "\n  "+line+"\n"
 					expected := alone
 					if 17+4+len(line) <= columns {
 						expected = beside

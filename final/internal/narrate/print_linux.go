@@ -43,9 +43,8 @@ func (b *block) line(style *color.Color, text string) {
 // the margin it stands without.
 func (b *block) text(style *color.Color, text string) {
 	for _, paragraph := range strings.Split(text, "\n") {
-		typed, ok := strings.CutPrefix(paragraph, "  ")
-		if ok && utf8.RuneCountInString(paragraph) > textWidth() {
-			b.lines = append(b.lines, line{styled: style.Sprint(typed), whole: true})
+		if strings.HasPrefix(paragraph, "  ") && utf8.RuneCountInString(paragraph) > textWidth() {
+			b.lines = append(b.lines, line{styled: style.Sprint(paragraph), whole: true})
 			continue
 		}
 		for _, part := range wrap(paragraph, textWidth()) {
