@@ -5,7 +5,7 @@
 // what the kernel sees (written as strace(1) prints it, where … stands for
 // what was left out), and the Go code that makes it:
 //
-//	narrate.Call("the new UTS namespace has its own hostname: the host keeps its own",
+//	err := narrate.Try("the new UTS namespace has its own hostname: the host keeps its own",
 //		`sethostname("container", 9)`,
 //		func() error { return unix.Sethostname([]byte("container")) })
 //
@@ -14,7 +14,7 @@
 // runs in the container.
 //
 // Two processes speak, the host's side and the container's side. They take
-// turns over a socket (turn.go), so that the text has the same order at every
+// turns over a socket (turn_linux.go), so that the text has the same order at every
 // run. What the narrator shows as evidence is read from the kernel when it is
-// shown (evidence.go, board.go).
+// shown (evidence_linux.go, board_linux.go).
 package narrate

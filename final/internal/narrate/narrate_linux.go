@@ -110,14 +110,6 @@ func manualPage(call string) string {
 	return call + "(2)"
 }
 
-// Call narrates a call that answers 0. An error ends the program, with what
-// to do about it.
-func Call(why, call string, do func() error) {
-	if err := Try(why, call, do); err != nil {
-		Fail(err)
-	}
-}
-
 // Try narrates a call that answers 0, and returns its error as a *CallError.
 func Try(why, call string, do func() error) error {
 	_, err := TryResult(why, call, func() (int, error) { return 0, do() })
