@@ -8,17 +8,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // The cgroups of an enclosure, in each tree where one can be made:
 //
-//	lessontest-PID          has the limits; out of reach from inside
-//	lessontest-PID/machine  is seen as the tree's root inside
-//	…/machine/tests         v2: the tests are in here, so that the root, which is
-//	                        not the kernel's own, can hand controllers down
+//	lessontest-PID-N  has the limits; out of reach from inside. N is the scratch folder's.
+//	…/machine         is seen as the tree's root inside
+//	…/machine/tests   v2: the tests are in here, so that the root, which is not the
+//	                  kernel's own, can hand controllers down
 const (
 	groupPrefix = "lessontest-"
 	groupInside = "machine"
@@ -29,7 +28,10 @@ const (
 // ours has, and few enough for a fork bomb to harm nobody.
 const enclosureTasks = 2000
 
-func groupName(pid int) string { return groupPrefix + itoa(pid) }
+// groupName is the name of the groups of the enclosure with this scratch folder.
+func groupName(pid, dir string) string {
+	return groupPrefix + pid + "-" + strings.TrimPrefix(filepath.Base(dir), scratchPrefix)
+}
 
 // joinGroups makes the groups, puts this process into them, and makes a cgroup
 // namespace of them. It returns the trees where it could. The others stay as the
@@ -197,19 +199,6 @@ func forGroups(name string, do func(dir string)) {
 		})
 		for _, dir := range slices.Backward(dirs) {
 			do(dir)
-		}
-	}
-}
-
-// sweepGroups removes the groups of tests that were killed.
-func sweepGroups() {
-	for _, tree := range cgroupTrees() {
-		groups, _ := filepath.Glob(tree.dir + "/" + groupPrefix + "[0-9]*")
-		for _, group := range groups {
-			pid := strings.TrimPrefix(filepath.Base(group), groupPrefix)
-			if info, err := os.Stat(group); err == nil && !exists("/proc/"+pid) && time.Since(info.ModTime()) > time.Minute {
-				removeGroups(filepath.Base(group))
-			}
 		}
 	}
 }

@@ -43,7 +43,7 @@ var dangerousRights = []uintptr{
 
 // enclosureOf plans the enclosure for the tests of this process.
 func enclosureOf(dir, program string, strict bool) (e enclosure, err error) {
-	e = enclosure{Scratch: dir, Program: program, Group: groupName(os.Getpid()), Strict: strict}
+	e = enclosure{Scratch: dir, Program: program, Group: groupName(itoa(os.Getpid()), dir), Strict: strict}
 	if e.Outside, err = os.Readlink("/proc/self/ns/mnt"); err != nil {
 		return e, err
 	}

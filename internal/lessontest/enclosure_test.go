@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,11 +21,13 @@ import (
 
 // A harmRun runs a lesson's tests on the program in testdata/harm.
 type harmRun struct {
-	t        *testing.T
-	tests    string // the built tests of a lesson
-	folder   string // where they are run
-	canaries []string
-	token    string
+	t      *testing.T
+	tests  string // the built tests of a lesson
+	folder string // where they are run
+
+	temporary string   // the folder for temporary files
+	canaries  []string // files to be harmed
+	token     string   // known in the environment of all processes of the run
 }
 
 // sysctls that are the whole machine's, and those of namespaces.
@@ -36,7 +40,7 @@ func newHarmRun(t *testing.T) *harmRun {
 	h := &harmRun{t: t, folder: filepath.Join(root, "step02-uts"), token: fmt.Sprintf("HARM_TOKEN=%d", time.Now().UnixNano())}
 	dir := t.TempDir()
 	os.Chmod(filepath.Dir(dir), 0o755)
-	h.tests = filepath.Join(dir, "tests")
+	h.tests, h.temporary = filepath.Join(dir, "tests"), t.TempDir()
 	buildTests(t, h.folder, h.tests)
 	for _, dir := range []string{t.TempDir(), "/var/tmp", "/run", "/dev/shm", "/root"} {
 		canary, err := os.CreateTemp(dir, "gonsrun-canary-")
@@ -75,7 +79,7 @@ func (h *harmRun) command(harm string, args ...string) *exec.Cmd {
 	}
 	command := exec.Command(h.tests, append([]string{"-test.run=^TestHostname$", "-impl", "./internal/lessontest/testdata/harm"}, args...)...)
 	command.Dir = h.folder
-	command.Env = append(os.Environ(), h.token, "HARM="+harm, "HARM_HOST="+strings.Join(host, " "), "HARM_REPOSITORY="+filepath.Dir(h.folder),
+	command.Env = append(os.Environ(), h.token, "TMPDIR="+h.temporary, "HARM="+harm, "HARM_HOST="+strings.Join(host, " "), "HARM_REPOSITORY="+filepath.Dir(h.folder),
 		"HARM_FILES="+strings.Join(h.canaries, " "), "HARM_SYSCTLS="+strings.Join(sysctls, " "))
 	return command
 }
@@ -119,7 +123,13 @@ func (h *harmRun) leavesNoTrace(command *exec.Cmd, during func()) string {
 	if err := command.Start(); err != nil {
 		h.t.Fatal(err)
 	}
-	group := groupName(command.Process.Pid)
+	groups := func() (found []string) {
+		for _, tree := range cgroupTrees() {
+			dirs, _ := filepath.Glob(filepath.Join(tree.dir, groupPrefix+itoa(command.Process.Pid)+"-*"))
+			found = append(found, dirs...)
+		}
+		return found
+	}
 	limit := time.AfterFunc(2*time.Minute, func() { command.Process.Kill() })
 	if during != nil {
 		during()
@@ -128,7 +138,12 @@ func (h *harmRun) leavesNoTrace(command *exec.Cmd, during func()) string {
 	if !limit.Stop() {
 		h.t.Errorf("the tests do not end:\n%s", output.String())
 	}
-	if command.ProcessState.ExitCode() != 1 && command.ProcessState.ExitCode() != 2 || strings.Contains(output.String(), "exit status 99") {
+	if statusOf(command.ProcessState) == -int(unix.SIGKILL) { // then the next ones remove what they left
+		next := h.command("", "-test.run=^$")
+		if output, err := next.CombinedOutput(); err != nil {
+			h.t.Errorf("%v\n%s", err, output)
+		}
+	} else if command.ProcessState.ExitCode() != 1 && command.ProcessState.ExitCode() != 2 || strings.Contains(output.String(), "exit status 99") {
 		h.t.Errorf("expected: the tests fail\nseen:     %v\n%s", command.ProcessState, output.String())
 	}
 	if !Eventually(leftoverPatience, func() bool { return len(h.processes()) == 0 }) {
@@ -136,13 +151,11 @@ func (h *harmRun) leavesNoTrace(command *exec.Cmd, during func()) string {
 	}
 	neighbor.Signal(unix.SIGTERM)
 	neighbor.Wait().Exits(-15)
-	for _, tree := range cgroupTrees() {
-		if left := filepath.Join(tree.dir, group); exists(left) {
-			h.t.Errorf("a cgroup is left: %s", left)
-		}
+	if left := groups(); len(left) > 0 {
+		h.t.Errorf("cgroups are left: %v", left)
 	}
-	if left, _ := filepath.Glob(os.TempDir() + "/gonsrun-test-*/bin/step02-uts"); len(left) > 0 {
-		h.t.Errorf("a temporary folder is left: %v", left)
+	if left, _ := filepath.Glob(h.temporary + "/*"); len(left) > 0 {
+		h.t.Errorf("temporary files are left: %v", left)
 	}
 	after := h.machine()
 	for _, name := range slices.Sorted(maps.Keys(before)) {
@@ -163,4 +176,68 @@ func TestHarmStaysInside(t *testing.T) {
 			t.Log(h.leavesNoTrace(h.command(harm), nil))
 		})
 	}
+}
+
+// A fork bomb gets no more than the enclosure's tasks, and ends with the tests.
+func TestForkBombStaysInside(t *testing.T) {
+	h := newHarmRun(t)
+	output := h.leavesNoTrace(h.command("fork"), nil)
+	forked := regexp.MustCompile(`harm: forked (\d+)`).FindStringSubmatch(output)
+	if forked == nil {
+		t.Fatalf("the program has not forked until it could not any more:\n%s", output)
+	}
+	if n, _ := strconv.Atoi(forked[1]); n > enclosureTasks || n < enclosureTasks/2 {
+		t.Errorf("the program could fork %d times, expected up to %d", n, enclosureTasks)
+	}
+}
+
+// A program that sleeps, deaf for signals, ends with the tests: when the tests
+// are out of time, when Ctrl-C or SIGTERM ends them, and when they are killed.
+func TestDeafProgramEndsWithTests(t *testing.T) {
+	h := newHarmRun(t)
+	h.leavesNoTrace(h.command("sleep", "-test.timeout=2s"), nil)
+	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGQUIT, unix.SIGKILL} {
+		t.Run(sig.String(), func(t *testing.T) {
+			h := *h
+			h.t = t
+			command := h.command("sleep")
+			h.leavesNoTrace(command, func() {
+				findEnding(t, command.Process.Pid, "run", "hostname")
+				unix.Kill(command.Process.Pid, sig)
+			})
+		})
+	}
+}
+
+// The limits hold where the program cannot change them.
+func TestEnclosureHasLimits(t *testing.T) {
+	h := newHarmRun(t)
+	command := h.command("sleep")
+	h.leavesNoTrace(command, func() {
+		findEnding(t, command.Process.Pid, "run", "hostname")
+		for _, limit := range []struct{ controller, v1, v2, value string }{
+			{"pids", "pids.max", "pids.max", itoa(enclosureTasks)},
+			{"memory", "memory.limit_in_bytes", "memory.max", strconv.FormatUint(enclosureMemory()&^0xfff, 10)},
+		} {
+			for _, tree := range cgroupTrees() {
+				file := limit.v1
+				if tree.v1 == "" {
+					file = limit.v2
+				}
+				if !slices.Contains(strings.Fields(tree.controllers), limit.controller) || tree.holdsProcesses() {
+					continue
+				}
+				dirs, _ := filepath.Glob(filepath.Join(tree.dir, groupPrefix+itoa(command.Process.Pid)+"-*"))
+				dir := strings.Join(dirs, " ")
+				if value := strings.Join(lines(dir+"/"+file), " "); value != limit.value {
+					t.Errorf("%s/%s is %q, expected %q", dir, file, value, limit.value)
+				}
+				inside := append(lines(dir+"/"+groupInside+"/cgroup.procs"), lines(dir+"/"+groupInside+"/"+groupTests+"/cgroup.procs")...)
+				if len(inside) < 2 {
+					t.Errorf("in %s are the processes %v, expected the tests and the program", dir, inside)
+				}
+			}
+		}
+		unix.Kill(command.Process.Pid, unix.SIGTERM)
+	})
 }

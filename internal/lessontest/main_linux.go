@@ -68,12 +68,14 @@ func (l Lesson) Main(m *testing.M, also ...string) {
 		stop(fmt.Errorf("nothing was tested: what %s does needs root's rights, and you are user %d. In the folder of the repository, type:\n  go test -exec sudo ./%s -impl %s",
 			l.Name, os.Geteuid(), l.Name, shellQuote(*implDir)))
 	}
-	dir, err := os.MkdirTemp("", "gonsrun-test-")
+	sweep()
+	dir, lock, err := newScratch()
 	if err != nil {
 		stop(err)
 	}
 	status := l.buildAndRun(m, dir, also)
 	os.RemoveAll(dir)
+	runtime.KeepAlive(lock)
 	os.Exit(status)
 }
 
@@ -107,7 +109,6 @@ func runEnclosed(dir, program string, strict bool) (status int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	sweepGroups()
 	again := exec.Command("/proc/self/exe", os.Args[1:]...)
 	again.Stdin, again.Stdout, again.Stderr = os.Stdin, os.Stdout, os.Stderr
 	again.Env = append(os.Environ(), enclosureVariable+"="+e.String())

@@ -7,10 +7,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,17 +32,26 @@ func main() {
 			report(os.WriteFile(file, []byte("harmed\n"), 0o644))
 		}
 	case "remove":
-		entries, err := os.ReadDir("/")
-		report(err)
-		report(os.RemoveAll(os.Getenv("HARM_REPOSITORY")))
-		for _, entry := range entries {
-			report(os.RemoveAll("/" + entry.Name()))
-		}
+		remove(os.Getenv("HARM_REPOSITORY"))
+		remove("/")
 	case "fork":
 		fork()
 	case "sleep":
 		signal.Ignore(unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
 		time.Sleep(time.Hour)
+	case "device":
+		var root unix.Stat_t
+		report(unix.Stat("/", &root))
+		for _, device := range []struct{ kind, number int }{{unix.S_IFBLK, int(root.Dev)}, {unix.S_IFCHR, int(unix.Mkdev(1, 1))}} {
+			path := fmt.Sprintf("/tmp/device-%d", device.number)
+			err := unix.Mknod(path, uint32(device.kind)|0o600, device.number)
+			if file, err2 := os.OpenFile(path, os.O_RDWR, 0); err2 != nil {
+				fmt.Println("harm: closed", err, err2)
+			} else {
+				file.Close()
+				fmt.Println("harm: opened", path)
+			}
+		}
 	case "mount":
 		report(unix.Mount("harm", "/etc", "tmpfs", 0, ""))
 		report(unix.Mount("harm", "/mnt", "tmpfs", 0, ""))
@@ -62,7 +73,12 @@ func report(err error) { fmt.Println("harm:", err) }
 func enclosed() bool {
 	for _, host := range strings.Fields(os.Getenv("HARM_HOST")) {
 		name, _, _ := strings.Cut(host, ":")
-		if here, err := os.Readlink("/proc/self/ns/" + name); err != nil || here == host {
+		here, err := os.Readlink("/proc/self/ns/" + name)
+		if err != nil { // it may have unmounted /proc
+			report(err)
+			os.Exit(0)
+		}
+		if here == host {
 			fmt.Println("harm: this is the host's namespace", host)
 			return false
 		}
@@ -78,12 +94,36 @@ func enclosed() bool {
 	return os.Getenv("HARM_HOST") != ""
 }
 
+// remove removes dir and all that is in it, as rm -rf does: os.RemoveAll gives up
+// at the first folder of a read-only file system.
+func remove(dir string) {
+	tried, removed := 0, 0
+	var folders []string
+	filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			folders = append(folders, path)
+			return nil
+		}
+		tried++
+		if os.Remove(path) == nil {
+			removed++
+		}
+		return nil
+	})
+	for _, folder := range slices.Backward(folders) {
+		tried++
+		if os.Remove(folder) == nil {
+			removed++
+		}
+	}
+	fmt.Printf("harm: removed %d of %d in %s\n", removed, tried, dir)
+}
+
 // fork starts processes until no more can be had. They stay.
 func fork() {
 	for n := 0; ; n++ {
 		if err := exec.Command("sleep", "1000").Start(); err != nil {
-			fmt.Println("forked", n)
-			os.Stdout.Close()
+			fmt.Printf("harm: forked %d: %v\n", n, err)
 			return
 		}
 	}
