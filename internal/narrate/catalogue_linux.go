@@ -26,7 +26,7 @@ func sentence(c *trace.Call, again bool) string {
 		}
 		return "This process becomes another program: the pid stays, the memory is new."
 	case "prctl":
-		return "When the process that made this one dies, the kernel sends this signal: nothing lives on unseen."
+		return "If the process that made this one dies, it gets this signal: nothing lives on unseen."
 	case "write":
 		return writeSentence(c)
 	case "mkdir", "mkdirat":
@@ -180,7 +180,7 @@ func manualPage(c *trace.Call) string {
 	case "clone3", "umount2", "vfork":
 		return strings.TrimRight(name, "23") + "(2)"
 	case "prctl":
-		return "PR_SET_PDEATHSIG(2const)"
+		return "prctl(2)"
 	case "chdir", "fchdir":
 		return "chdir(2)"
 	case "wait4":

@@ -48,10 +48,7 @@ func isV1(path string) bool {
 // where it cannot. controllers is "" for v2.
 func groupFolder(controllers, group string) string {
 	for _, t := range trees() {
-		switch {
-		case t.v1 == (controllers == ""):
-			continue
-		case t.v1 && !sharesOne(t.controllers, controllers):
+		if !t.isOf("0:" + controllers + ":" + group) {
 			continue
 		}
 		if t.root == "/" {
@@ -62,6 +59,12 @@ func groupFolder(controllers, group string) string {
 		}
 	}
 	return ""
+}
+
+// isOf reports whether a line of /proc/PID/cgroup is about this tree.
+func (t tree) isOf(line string) bool {
+	fields := strings.SplitN(line, ":", 3)
+	return len(fields) == 3 && t.v1 == (fields[1] != "") && (!t.v1 || sharesOne(t.controllers, fields[1]))
 }
 
 func sharesOne(list, other string) bool {

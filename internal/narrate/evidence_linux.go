@@ -33,11 +33,13 @@ func evidence(c *trace.Call, parent, child *trace.Process) (seen []string) {
 			}
 		}
 	case "write":
-		if filepath.Base(c.Path) == "cgroup.procs" {
-			dir := filepath.Dir(c.Path)
-			current, most := proc.Read(dir+"/pids.current"), proc.Read(dir+"/pids.max")
-			if current != "" && most != "" {
-				seen = append(seen, fmt.Sprintf("pids.current %s of %s", current, most))
+		if filepath.Base(c.Path) == "cgroup.procs" && string(c.Data) == "0" && proc.IsOurs() {
+			// The kernel's word for it: 9:pids:/gonsrun-step06-4242
+			name := filepath.Base(filepath.Dir(c.Path))
+			for _, line := range strings.Split(proc.Read(fmt.Sprintf("/proc/%d/cgroup", parent.ID)), "\n") {
+				if t, ok := treeOf(c.Path); ok && t.isOf(line) && strings.HasSuffix(line, "/"+name) {
+					seen = append(seen, "/proc/PID/cgroup: "+line)
+				}
 			}
 		}
 	case "waitid", "wait4":

@@ -16,7 +16,6 @@ type output struct {
 	written chan struct{} // one for each text
 	pending int
 	stuck   bool // the reader has not read for patience
-	gone    bool // there is no reader
 }
 
 const (

@@ -12,12 +12,16 @@ import (
 type pause struct {
 	on       bool
 	off      bool  // g: go on without waiting
+	hurry    bool  // Ctrl-Z came in the middle of Go's clone and execve
 	skip     Side  // c: this side's account goes on without waiting
 	waitsFor *told // the call before which a key is waited for
 	keys     chan byte
 
+	processes func() []int // the program's, which may read from the terminal
+
 	print *printer
-	tty   *os.File
+	fd    int           // of the terminal
+	tty   *os.File      // the same, to read from
 	modes *unix.Termios // of the terminal before we wait for a key; nil when we do not
 	ended chan struct{} // the goroutine that reads has ended
 }
@@ -35,7 +39,7 @@ func newPause(wanted bool, print *printer) *pause {
 		print.out.say("-pause waits for a key on the terminal, and there is none here: going on without it.\n")
 		return p
 	}
-	p.on, p.tty = true, os.NewFile(uintptr(fd), "/dev/tty")
+	p.on, p.fd, p.tty = true, fd, os.NewFile(uintptr(fd), "/dev/tty")
 	return p
 }
 
@@ -44,7 +48,7 @@ func (p *pause) before(t *told) bool {
 	if p.skip != "" && p.skip != t.speaker.side {
 		p.skip = ""
 	}
-	if !p.on || p.off || p.skip == t.speaker.side {
+	if !p.on || p.off || p.skip == t.speaker.side || p.hurry && t.borrows() {
 		return false
 	}
 	p.waitsFor = t
@@ -58,9 +62,7 @@ func (p *pause) again() {
 	if p.waitsFor == nil || p.modes != nil || !p.foreground() {
 		return
 	}
-	fd := int(p.tty.Fd())
-	unix.SetNonblock(fd, true) // Fd has made it blocking
-	modes, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	modes, err := unix.IoctlGetTermios(p.fd, unix.TCGETS)
 	if err != nil {
 		return
 	}
@@ -68,7 +70,7 @@ func (p *pause) again() {
 	single := *modes // a key at a time, not a line; Ctrl-C and Ctrl-Z stay signals
 	single.Lflag &^= unix.ICANON | unix.ECHO
 	single.Cc[unix.VMIN], single.Cc[unix.VTIME] = 1, 0
-	unix.IoctlSetTermios(fd, unix.TCSETS, &single)
+	unix.IoctlSetTermios(p.fd, unix.TCSETS, &single)
 	p.tty.WriteString(prompt)
 	p.tty.SetReadDeadline(time.Time{})
 	p.ended = make(chan struct{})
@@ -78,16 +80,19 @@ func (p *pause) again() {
 // foreground joins the process group that has the terminal, if it is one of the
 // program's: others may not read from it.
 func (p *pause) foreground() bool {
-	fd := int(p.tty.Fd())
-	group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
+	group, err := unix.IoctlGetInt(p.fd, unix.TIOCGPGRP)
 	if err != nil {
 		return false
 	}
-	host, _ := unix.Getpgid(os.Getppid())
-	if group != host && group != unix.Getpgrp() {
-		return false
+	if group == unix.Getpgrp() {
+		return true
 	}
-	return group == unix.Getpgrp() || unix.Setpgid(0, group) == nil
+	for _, process := range p.processes() {
+		if theirs, err := unix.Getpgid(process); err == nil && theirs == group {
+			return unix.Setpgid(0, group) == nil
+		}
+	}
+	return false
 }
 
 // read delivers keys until its read is given up.
@@ -111,9 +116,7 @@ func (p *pause) leave() {
 	if p.modes == nil {
 		return
 	}
-	fd := int(p.tty.Fd())
-	unix.SetNonblock(fd, true)
-	unix.IoctlSetTermios(fd, unix.TCSETS, p.modes)
+	unix.IoctlSetTermios(p.fd, unix.TCSETS, p.modes)
 	p.modes = nil
 	p.tty.SetReadDeadline(time.Unix(1, 0))
 	p.tty.WriteString("\r\x1b[2K")

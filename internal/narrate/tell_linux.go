@@ -57,23 +57,39 @@ func (w *watcher) tell(t *told) {
 	call := shownCall(t.call, t.byGo)
 	w.spoken = t
 	if p.short {
-		why, asked := cut(t.reason.why, p.columns), cut(call, p.columns-len(" = -1 EAGAIN"))
+		why, asked := cut(firstWords(t.reason.why, p.columns), p.columns), cut(call, p.columns-len(" = -1 EAGAIN"))
 		all := []line{{styled: plainStyle.Sprint(why)}, {styled: callStyle.Sprint(asked), columns: columns(asked)}}
 		p.begin(t.speaker, all, !t.command && !t.waits)
 		return
 	}
 	all := append(p.lines(plainStyle, t.reason.why), p.lines(callStyle, call)...)
 	last := &all[len(all)-1]
-	page := manualPage(t.call)
-	if section, ok := strings.CutSuffix(page, "(2)"); ok {
-		if page = "  man 2 " + section; last.columns+len(page) <= p.columns {
-			last.styled += faintStyle.Sprint(page)
-		}
+	if page := "  " + toType(manualPage(t.call)); last.columns+len(page) <= p.columns {
+		last.styled += faintStyle.Sprint(page)
 	}
 	for _, remark := range remarks(t.call, t.byGo) {
 		all = append(all, p.lines(plainStyle, remark)...)
 	}
 	p.begin(t.speaker, all, false)
+}
+
+// firstWords is the beginning of a text up to a sentence's end, or to a colon,
+// when the whole does not fit.
+func firstWords(text string, width int) string {
+	for columns(text) > width {
+		end := max(strings.LastIndex(text, ". "), strings.LastIndex(text, ": "))
+		if end < 0 {
+			break
+		}
+		text = text[:end]
+	}
+	return text
+}
+
+// toType is how one types to read a manual page: man 2 mount for mount(2).
+func toType(page string) string {
+	name, section, _ := strings.Cut(strings.TrimSuffix(page, ")"), "(")
+	return "man " + section + " " + name
 }
 
 // answer tells what the kernel said, and what can be seen of it. Where another
@@ -116,9 +132,12 @@ func (w *watcher) answer(t *told, child *trace.Process) {
 
 // seen is the evidence for an answer.
 func (w *watcher) seen(t *told, child *trace.Process) []string {
-	if t.call.Wait != nil && !w.began {
-		return []string{fmt.Sprintf("si_code=%s si_status=%s: the container's side has failed, and has said why",
-			t.call.Wait.CodeName(), t.call.Wait.StatusText())}
+	if ended := t.call.Wait; ended != nil && !w.began {
+		meaning := "the container's side has failed, and has said why"
+		if !ended.Exited() {
+			meaning = "a signal ended the container's side before it became the command"
+		}
+		return []string{fmt.Sprintf("si_code=%s si_status=%s: %s", ended.CodeName(), ended.StatusText(), meaning)}
 	}
 	return evidence(t.call, t.thread.Process, child)
 }

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,9 +33,10 @@ type watcher struct {
 	pidInside int  // the container's pid, as it sees itself
 	starter   view // what the kernel said of the host's side
 
-	queue  []*told // calls that wait for the one that -pause waits before
-	spoken *told   // the call whose lines were written last
-	began  bool    // the container has become the command
+	typed  chan os.Signal // Ctrl-C, Ctrl-Z: they reach us while we read keys
+	queue  []*told        // calls that wait for the one that -pause waits before
+	spoken *told          // the call whose lines were written last
+	began  bool           // the container has become the command
 
 	holding *trace.Thread // the container's side, until the host's waits
 	asleep  []string      // what the host's threads looked like
@@ -53,11 +55,24 @@ type told struct {
 	waits   bool // it waits for the container
 }
 
+// processes are the program's processes.
+func (w *watcher) processes() []int {
+	ids := []int{w.host.ID}
+	if w.container != nil {
+		ids = append(ids, w.container.ID)
+	}
+	return ids
+}
+
+// borrows reports whether the call is made by a new process that still has its
+// maker's memory, see CLONE_VFORK in clone(2).
+func (t *told) borrows() bool { return t.byGo && t.speaker.side == Container }
+
 // become makes this process the narrator of the one that started it.
 func become(source string) {
 	// All requests of ptrace(2) must come from one thread.
 	runtime.LockOSThread()
-	signal.Ignore(unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGHUP, unix.SIGPIPE)
+	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU, unix.SIGHUP, unix.SIGPIPE)
 	unix.CloseOnExec(leaveFD)
 	args := os.Args[3:]
 	settings, _ := typedSettings(args)
@@ -71,6 +86,8 @@ func become(source string) {
 		return
 	}
 	w.tracer, w.host = tracer, tracer.Root()
+	w.typed = make(chan os.Signal, 8)
+	signal.Notify(w.typed, unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP)
 	if proc.IsOurs() {
 		w.starter = look(host)
 	}
@@ -78,6 +95,7 @@ func become(source string) {
 	colors(to.colored(settings))
 	w.print = &printer{out: to, short: settings.Short}
 	w.pause = newPause(settings.Pause, w.print)
+	w.pause.processes = w.processes
 	unix.Write(leaveFD, []byte{seized})
 	unix.Close(leaveFD)
 	w.loop()
@@ -124,6 +142,8 @@ func (w *watcher) loop() {
 			}
 		case key := <-w.pause.keys:
 			w.pressed(key)
+		case sig := <-w.typed:
+			w.pass(sig.(syscall.Signal))
 		case <-look:
 			w.lookAsleep()
 		}
@@ -365,6 +385,7 @@ func (w *watcher) execed(e trace.Event) {
 	t, _ := e.Thread.Note.(*told)
 	e.Thread.Note = nil
 	w.program.loaded(e.Thread.Process)
+	w.pause.hurry = false
 	if t != nil {
 		w.answer(t, nil)
 	}
@@ -425,7 +446,14 @@ func (w *watcher) release() {
 // must stop, too, and asks the kernel again later.
 func (w *watcher) stopped(e trace.Event) {
 	w.pause.leave()
-	if t := w.pause.waitsFor; t != nil && t.thread.Held() && t.thread.Process == e.Thread.Process && t.thread != e.Thread {
+	switch t := w.pause.waitsFor; {
+	case t == nil || !t.thread.Held() || t.thread == e.Thread:
+	case t.borrows():
+		// The thread that made this process cannot stop before its execve.
+		w.pause.done()
+		w.pause.hurry = true
+		w.make(t)
+	case t.thread.Process == e.Thread.Process:
 		w.tracer.Again(t.thread)
 		w.tracer.Continue(t.thread)
 	}
@@ -471,6 +499,14 @@ func (w *watcher) pressed(key byte) {
 	w.pause.done()
 	w.make(t)
 	w.next()
+}
+
+// pass passes what was typed to the host's side, when only the container's process
+// group has the terminal: in the middle of Go's clone and execve.
+func (w *watcher) pass(sig syscall.Signal) {
+	if group, err := unix.Getpgid(w.host.ID); err == nil && group != unix.Getpgrp() {
+		unix.Kill(w.host.ID, sig)
+	}
 }
 
 // goOnWithoutPause: a signal ends the run, and nobody shall press keys for that.

@@ -37,7 +37,7 @@ func (m Memory) Read(address uint64, b []byte) (int, error) {
 		return 0, ErrUnreadable
 	}
 	defer unix.Close(fd)
-	if n, err = unix.Pread(fd, b, int64(address)); n <= 0 {
+	if n, _ = unix.Pread(fd, b, int64(address)); n <= 0 {
 		return 0, ErrUnreadable
 	}
 	return n, nil
