@@ -34,18 +34,18 @@ func TestLinesToType(t *testing.T) {
 	if err := os.Symlink(lessontest.Program(), filepath.Join(bin, "final")); err != nil {
 		t.Fatal(err)
 	}
-	sudo := ""
-	if os.Geteuid() != 0 {
-		sudo = "sudo "
-	}
 	for _, columns := range []int{40, 60, 80} {
 		for _, program := range []string{"final", filepath.Join(bin, "final")} {
+			asRoot := program
+			if os.Geteuid() != 0 {
+				asRoot = "sudo " + filepath.Join(bin, "final") // sudo has a PATH of its own
+			}
 			for _, test := range []struct {
 				args  string
 				lines []string
 			}{
 				{"logs web", []string{program + " ps -a"}},
-				{"run", []string{sudo + program + " run /bin/sh", program + " run -h"}},
+				{"run", []string{asRoot + " run /bin/sh", program + " run -h"}},
 				{"stop", []string{program + " ps -a", program + " stop -t 2 web", program + " stop -h"}},
 				{"frobnicate", []string{program + " help"}},
 				{"kill -s NONSENSE web", []string{"kill -l"}},

@@ -2,6 +2,7 @@ package proc
 
 import (
 	"os"
+	"os/exec"
 	"strings"
 )
 
@@ -11,7 +12,11 @@ import (
 // into the line; sudo that was typed stays.
 func Typed(program string, asRoot bool, args ...string) string {
 	path, goRun, sudo := started()
-	asRoot = asRoot && os.Geteuid() != 0 || sudo
+	asRoot = asRoot && os.Geteuid() != 0
+	if found, err := exec.LookPath(path); asRoot && !sudo && err == nil {
+		path = found // sudo has a PATH of its own
+	}
+	asRoot = asRoot || sudo
 	words := []string{path}
 	switch {
 	case goRun && asRoot:

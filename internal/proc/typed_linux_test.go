@@ -55,12 +55,14 @@ func TestTyped(t *testing.T) {
 		}
 	}
 	const again = "/proc/self/exe"
-	sudo, execSudo := "", "" // what asRoot adds
+	sudo, execSudo, rootName := "", "", "NAME" // what asRoot adds
 	if os.Geteuid() != 0 {
-		sudo, execSudo = "sudo ", "-exec sudo "
+		sudo, execSudo, rootName = "sudo ", "-exec sudo ", "sudo PROGRAM"
 	}
 	for _, test := range []struct{ started, want, asRoot string }{
 		{"bash PROGRAM", "PROGRAM", sudo + "PROGRAM"},
+		{"bash NAME", "NAME", rootName},
+		{"bash sudo NAME", "sudo NAME", "sudo NAME"},
 		{"bash sudo PROGRAM", "sudo PROGRAM", "sudo PROGRAM"},
 		{"bash sudo sudo PROGRAM", "sudo PROGRAM", "sudo PROGRAM"}, // with a terminal of sudo's own
 		{"sudo bash PROGRAM", "PROGRAM", sudo + "PROGRAM"},
@@ -76,14 +78,16 @@ func TestTyped(t *testing.T) {
 			switch name {
 			case "PROGRAM":
 				names[i] = program
+			case "NAME":
+				names[i] = filepath.Base(program)
 			case "go", "sudo", "bash":
 				names[i] = filepath.Join(dir, name)
 			}
 		}
 		first := exec.Command(names[0])
-		first.Env = append(os.Environ(), chain+"="+strings.Join(names[1:], " "))
+		first.Env = append(os.Environ(), chain+"="+strings.Join(names[1:], " "), "PATH="+filepath.Dir(program))
 		output, err := first.CombinedOutput()
-		want := strings.ReplaceAll(test.want+" run 'echo hi'\n"+test.asRoot+"\n", "PROGRAM", program)
+		want := strings.NewReplacer("PROGRAM", program, "NAME", filepath.Base(program)).Replace(test.want + " run 'echo hi'\n" + test.asRoot + "\n")
 		if err != nil || string(output) != want {
 			t.Errorf("started as %s, it says, %v\n%sexpected\n%s", test.started, err, output, want)
 		}
