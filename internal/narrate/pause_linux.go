@@ -111,7 +111,8 @@ func (p *pause) read(ended chan struct{}) {
 	}
 }
 
-// leave leaves the terminal as it was, with no prompt on it.
+// leave leaves the terminal as it was, with no prompt on it, and the process
+// group that has it: what stops that group must not stop us.
 func (p *pause) leave() {
 	if p.modes == nil {
 		return
@@ -120,6 +121,7 @@ func (p *pause) leave() {
 	p.modes = nil
 	p.tty.SetReadDeadline(time.Unix(1, 0))
 	p.tty.WriteString("\r\x1b[2K")
+	unix.Setpgid(0, 0)
 }
 
 // done ends the waiting for a key.

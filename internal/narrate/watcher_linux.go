@@ -509,10 +509,11 @@ func (w *watcher) pass(sig syscall.Signal) {
 	}
 }
 
-// goOnWithoutPause: a signal ends the run, and nobody shall press keys for that.
+// goOnWithoutPause: a signal ends the run, and the host's side shall not wait for
+// a key before it can do that.
 func (w *watcher) goOnWithoutPause() {
-	w.pause.off = true
-	if t := w.pause.waitsFor; t != nil {
+	if t := w.pause.waitsFor; t != nil && t.thread.Process == w.host {
+		w.pause.off = true
 		w.pause.done()
 		w.make(t)
 		w.next()

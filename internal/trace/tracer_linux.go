@@ -49,6 +49,8 @@ type Thread struct {
 	pointer  uint64 // the instruction pointer at the last entry or exit
 	call     *Call  // what it has asked and not been answered
 	restarts bool   // the kernel said that the call will be made again
+	handles  bool   // meanwhile a handler of a signal runs
+	nested   bool   // and makes a call
 	inject   int64  // what to answer instead of the kernel, when skip
 	skip     skip
 	signal   syscall.Signal // to be delivered
@@ -261,15 +263,17 @@ func (t *Tracer) systemCall(thread *Thread) (Event, bool) {
 		number := info.Number
 		if call := thread.call; call != nil && thread.restarts {
 			if number == call.Number && info.Args == call.Values || number == unix.SYS_RESTART_SYSCALL {
-				thread.restarts = false
+				thread.restarts, thread.handles = false, false
 				if thread.skip == skipAgain {
 					thread.skip = skipNot
 					return Event{Kind: Entry, Thread: thread, Call: call}, true
 				}
 				return t.goOn(thread) // the same call, once more
 			}
-			if Name(number) == "" {
-				return t.goOn(thread) // of the handler of the signal
+			if thread.handles {
+				thread.handles = number != unix.SYS_RT_SIGRETURN
+				thread.nested = true
+				return t.goOn(thread)
 			}
 			// The handler has returned, and the call with EINTR.
 			thread.restarts, thread.call = false, nil
@@ -291,7 +295,8 @@ func (t *Tracer) begin(thread *Thread, info syscallInfo) *Call {
 
 func (t *Tracer) answered(thread *Thread, info syscallInfo) (Event, bool) {
 	call := thread.call
-	if call == nil {
+	if call == nil || thread.nested {
+		thread.nested = false
 		return t.goOn(thread) // it was in this call when it was seized
 	}
 	result := int64(info.Number)
@@ -378,6 +383,7 @@ func (t *Tracer) Continue(thread *Thread) {
 	}
 	sig := thread.signal
 	thread.signal = 0
+	thread.handles = thread.handles || thread.restarts && sig != 0
 	ptrace(unix.PTRACE_SYSCALL, thread.ID, 0, uintptr(sig))
 }
 
