@@ -106,17 +106,15 @@ func (tree cgroupTree) makeGroup(name string, strict bool) bool {
 	setFile(group, "pids.max", itoa(enclosureTasks))
 	if strict {
 		setFile(group, "devices.deny", "a")
-		for _, rule := range harmlessDevices {
-			setFile(group, "devices.allow", rule)
+		for _, d := range harmlessDevices {
+			setFile(group, "devices.allow", d.rule())
+		}
+		if tree.v1 == "" {
+			restrict(group) // or not: what the kernel cannot do, it cannot do
 		}
 	}
 	return true
 }
-
-// harmlessDevices are those that a program may make and open, as the v1
-// controller devices writes them: null, zero, full, random, urandom, tty, ptmx,
-// terminals.
-var harmlessDevices = []string{"c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm"}
 
 // handDown gives controllers of a v2 group to its children, as far as there are.
 func (tree cgroupTree) handDown(dir string, controllers ...string) {

@@ -169,13 +169,24 @@ func (h *harmRun) leavesNoTrace(command *exec.Cmd, during func()) string {
 // Whatever a learner's program does, the machine is as before.
 func TestHarmStaysInside(t *testing.T) {
 	h := newHarmRun(t)
-	for _, harm := range []string{"rename", "write", "sysctl", "mount", "kill", "remove"} {
+	for _, harm := range []string{"rename", "write", "sysctl", "own proc", "device", "mount", "kill", "remove"} {
 		t.Run(harm, func(t *testing.T) {
 			h := *h
 			h.t = t
-			t.Log(h.leavesNoTrace(h.command(harm), nil))
+			if harm == "own proc" && !hasV2() {
+				t.Skip("without a cgroup v2 tree nothing keeps a program from writing sysctls in a /proc of its own")
+			}
+			output := h.leavesNoTrace(h.command(harm), nil)
+			if harm == "device" && (strings.Contains(output, "opened") || strings.Count(output, "closed") != 4) {
+				t.Errorf("the program could open the host's disk, or its memory:\n%s", output)
+			}
 		})
 	}
+}
+
+// hasV2 reports whether an enclosure gets a v2 cgroup.
+func hasV2() bool {
+	return slices.ContainsFunc(cgroupTrees(), func(tree cgroupTree) bool { return tree.v1 == "" && !tree.holdsProcesses() })
 }
 
 // A fork bomb gets no more than the enclosure's tasks, and ends with the tests.
