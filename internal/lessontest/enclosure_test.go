@@ -21,13 +21,13 @@ import (
 
 // A harmRun runs a lesson's tests on the program in testdata/harm.
 type harmRun struct {
-	t      *testing.T
-	tests  string // the built tests of a lesson
-	folder string // where they are run
+	t     *testing.T
+	tests func(args ...string) *exec.Cmd // of a lesson
 
-	temporary string   // the folder for temporary files
-	canaries  []string // files to be harmed
-	token     string   // known in the environment of all processes of the run
+	repository string
+	temporary  string   // the folder for temporary files
+	canaries   []string // files to be harmed
+	token      string   // in the environment of all processes of the run
 }
 
 // sysctls that are the whole machine's, and those of namespaces.
@@ -35,13 +35,8 @@ var sysctls = []string{"/proc/sys/vm/swappiness", "/proc/sys/kernel/panic", "/pr
 
 func newHarmRun(t *testing.T) *harmRun {
 	NeedRoot(t)
-	root := NeedSource(t)
-	watchSources()
-	h := &harmRun{t: t, folder: filepath.Join(root, "step02-uts"), token: fmt.Sprintf("HARM_TOKEN=%d", time.Now().UnixNano())}
-	dir := t.TempDir()
-	os.Chmod(filepath.Dir(dir), 0o755)
-	h.tests, h.temporary = filepath.Join(dir, "tests"), t.TempDir()
-	buildTests(t, h.folder, h.tests)
+	h := &harmRun{t: t, tests: lessonTests(t, "step02-uts"), repository: NeedSource(t), temporary: t.TempDir(),
+		token: fmt.Sprintf("HARM_TOKEN=%d", time.Now().UnixNano())}
 	for _, dir := range []string{t.TempDir(), "/var/tmp", "/run", "/dev/shm", "/root"} {
 		canary, err := os.CreateTemp(dir, "gonsrun-canary-")
 		if err != nil {
@@ -55,31 +50,14 @@ func newHarmRun(t *testing.T) *harmRun {
 	return h
 }
 
-// buildTests builds the tests of a package, as the user who called sudo.
-func buildTests(t *testing.T, folder, program string) {
-	t.Helper()
-	command, err := GoTool("test", "-c", "-o", program, ".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if caller, ok := sudoCaller(); ok {
-		os.Chown(filepath.Dir(program), caller.uid, caller.gid)
-	}
-	command.Dir = folder
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", strings.Join(command.Args, " "), err, output)
-	}
-}
-
 // command is the tests' command, with harm to be done.
 func (h *harmRun) command(harm string, args ...string) *exec.Cmd {
 	var host []string
 	for _, namespace := range []string{"uts", "ipc", "net", "mnt", "pid", "cgroup"} {
 		host = append(host, Namespace(h.t, namespace))
 	}
-	command := exec.Command(h.tests, append([]string{"-test.run=^TestHostname$", "-impl", "./internal/lessontest/testdata/harm"}, args...)...)
-	command.Dir = h.folder
-	command.Env = append(os.Environ(), h.token, "TMPDIR="+h.temporary, "HARM="+harm, "HARM_HOST="+strings.Join(host, " "), "HARM_REPOSITORY="+filepath.Dir(h.folder),
+	command := h.tests(append([]string{"-test.run=^TestHostname$", "-impl", "./internal/lessontest/testdata/harm"}, args...)...)
+	command.Env = append(os.Environ(), h.token, "TMPDIR="+h.temporary, "HARM="+harm, "HARM_HOST="+strings.Join(host, " "), "HARM_REPOSITORY="+h.repository,
 		"HARM_FILES="+strings.Join(h.canaries, " "), "HARM_SYSCTLS="+strings.Join(sysctls, " "))
 	return command
 }
@@ -87,13 +65,13 @@ func (h *harmRun) command(harm string, args ...string) *exec.Cmd {
 // machine is what must be the same afterwards.
 func (h *harmRun) machine() map[string]string {
 	machine := map[string]string{"mounts": strings.Join(Mounts(), "\n")}
-	for _, file := range append(sysctls, "/proc/sys/kernel/hostname", "/proc/sys/kernel/domainname", "/proc/net/dev_mcast", "/etc/passwd", h.folder+"/main.go") {
+	for _, file := range append(sysctls, "/proc/sys/kernel/hostname", "/proc/sys/kernel/domainname", "/proc/net/dev_mcast", "/etc/passwd", h.repository+"/go.mod") {
 		machine[file] = strings.Join(lines(file), "\n")
 	}
 	for _, canary := range h.canaries {
 		machine[canary] = strings.Join(lines(canary), "\n")
 	}
-	for _, dir := range []string{"/", "/etc", "/usr/bin", "/dev", filepath.Dir(h.folder), h.folder} {
+	for _, dir := range []string{"/", "/etc", "/usr/bin", "/dev", h.repository, h.repository + "/step02-uts"} {
 		entries, _ := filepath.Glob(dir + "/*")
 		machine[dir] = strings.Join(entries, "\n")
 	}
