@@ -51,6 +51,9 @@ type Lesson struct {
 // test: in an enclosure nothing can be built.
 func (l Lesson) Main(m *testing.M, also ...string) {
 	flag.Parse()
+	if *implDir != "" {
+		runLimit /= 3
+	}
 	if testing.Short() { // an emulated machine is slow, and nothing hangs for that
 		Patience, Soon, runLimit = 3*Patience, 3*Soon, 3*runLimit
 	}

@@ -18,6 +18,14 @@ import (
 // runLimit is the time after which a program is taken to hang.
 var runLimit = 30 * time.Second
 
+// hung lets no test after this one wait long for a program of somebody's that
+// hangs: it may do so at each of the many runs.
+func hung() {
+	if *implDir != "" {
+		runLimit = min(runLimit, 2*time.Second)
+	}
+}
+
 // Result is what came of a line that was typed. Its methods say what was
 // expected; one that does not hold fails the test, and shows the line, what was
 // expected and what was seen.
@@ -76,6 +84,7 @@ func RunCommand(t testing.TB, stdin string, command *exec.Cmd) *Result {
 	r.Stdout, r.Stderr, r.Status = stdout.String(), stderr.String(), statusOf(command.ProcessState)
 	if !inTime {
 		r.fail("an end within %v", runLimit)
+		hung()
 	}
 	if errors.Is(err, exec.ErrWaitDelay) {
 		r.fail("no process that lives on and holds stdout or stderr")
@@ -327,6 +336,7 @@ func (r *Running) Wait() *Result {
 	result.Stderr, result.Status = r.stderr.String(), statusOf(r.Command.ProcessState)
 	if !r.limit.Stop() {
 		result.fail("an end within %v", runLimit)
+		hung()
 	}
 	if errors.Is(err, exec.ErrWaitDelay) {
 		result.fail("no process that lives on and holds stdout or stderr")
