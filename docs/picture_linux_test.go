@@ -16,19 +16,21 @@ import (
 	"gonsrun/internal/lessontest"
 )
 
-// pictures are those of the README: one as wide as a page, one for a phone.
+// pictures are those of the README: one as wide as a page and in few lines, so
+// that what to type stands below it, and one for a phone.
 var pictures = []struct {
 	name    string
 	columns int
+	flag    string
 }{
-	{"picture.svg", 80},
-	{"picture-narrow.svg", 54},
+	{"picture.svg", 80, "-short "},
+	{"picture-narrow.svg", 54, ""},
 }
 
 // pictured is what is typed in them: the first line at the prompt of one's own
 // shell, the others in the container.
 var pictured = []string{
-	"go run -exec sudo ./step03-pid run /bin/sh",
+	"go run -exec sudo ./step03-pid %srun /bin/sh",
 	"hostname; echo I am number $$",
 	"exit",
 }
@@ -49,8 +51,9 @@ func TestPicture(t *testing.T) {
 			if !strings.Contains(string(readme), "docs/"+p.name) {
 				t.Errorf("the README does not show docs/%s", p.name)
 			}
-			rows := screen(desk.session(t, folder, p.columns), p.columns)
-			now := draw(rows, p.columns, "A terminal: "+pictured[0])
+			first := fmt.Sprintf(pictured[0], p.flag)
+			rows := screen(desk.session(t, folder, p.columns, append([]string{first}, pictured[1:]...)), p.columns)
+			now := draw(rows, p.columns, "A terminal: "+first)
 			actual, err := drawn([]byte(now))
 			if err != nil {
 				t.Fatal(err)
@@ -98,11 +101,11 @@ func neutral(t *testing.T, repository string) string {
 	return path
 }
 
-// session types what is pictured on a terminal with colors, and returns all that
-// it shows.
-func (d *desk) session(t *testing.T, folder string, columns int) string {
+// session types lines on a terminal with colors, and returns all that it shows.
+func (d *desk) session(t *testing.T, folder string, columns int, lines []string) string {
 	t.Helper()
-	command := exec.Command("bash", "--norc", "--noprofile", "--noediting", "-i")
+	// NewTerminal leaves a descriptor open, 3; a terminal window does not.
+	command := exec.Command("sh", "-c", "exec bash --norc --noprofile --noediting -i 3>&-")
 	command.Dir = folder
 	command.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "PATH=") || strings.HasPrefix(v, "XDG_") || strings.HasPrefix(v, "NO_COLOR=")
@@ -111,13 +114,17 @@ func (d *desk) session(t *testing.T, folder string, columns int) string {
 	s := &shell{t: t, term: lessontest.NewTerminal(t, columns, command)}
 	s.wait("")
 	before := s.read - len(s.prompt)
-	for _, line := range pictured {
+	for _, line := range lines {
 		s.typeLine(line)
 	}
 	if s.prompt != "$ " {
 		t.Fatalf("at the end the terminal is at %q", s.prompt)
 	}
-	return strings.TrimSuffix(s.term.Screen()[before:], "\n"+s.prompt)
+	// The narrator goes to the beginning of a line by as many spaces as there are
+	// columns and a carriage return, which Screen leaves out.
+	shown := strings.TrimSuffix(s.term.Screen()[before:], "\n"+s.prompt)
+	fresh := strings.Repeat(" ", columns)
+	return strings.ReplaceAll(shown, fresh, fresh+"\r")
 }
 
 // count is what the board says of sets, such as the capabilities that a machine

@@ -28,19 +28,28 @@ type cell struct {
 
 // control is what a terminal does not show: in group 1 the numbers of a change
 // of style, see console_codes(4).
-var control = regexp.MustCompile("\x1b\\[(?:([0-9;]*)m|[0-9;?]*[A-Za-z])|\r")
+var control = regexp.MustCompile("\x1b\\[(?:([0-9;]*)m|[0-9;?]*[A-Za-z])")
 
 // screen returns what a terminal of that many columns shows after output.
 func screen(output string, columns int) (rows [][]cell) {
 	var now style
 	var row []cell
+	column := 0
 	show := func(text string) {
 		for _, char := range text {
-			if char == '\n' || len(row) == columns {
-				rows, row = append(rows, row), nil
+			if char == '\n' || char != '\r' && column == columns {
+				rows, row, column = append(rows, row), nil, 0
 			}
-			if char != '\n' {
+			switch {
+			case char == '\n':
+			case char == '\r':
+				column = 0
+			case column < len(row):
+				row[column] = cell{char, now}
+				column++
+			default:
 				row = append(row, cell{char, now})
+				column++
 			}
 		}
 	}
@@ -218,7 +227,9 @@ func drawn(picture []byte) ([]string, error) {
 
 // What a terminal shows is what is drawn: its text and its colors.
 func TestDraw(t *testing.T) {
-	rows := screen("$ a < b\r\n\x1b[44;97;1m host 7 \x1b[0m\x1b[34m│\x1b[0m \x1b[32m= 0\x1b[0;22m  plain\x1b[K\n\n  0123456789012345678", 20)
+	// This brings the cursor to the beginning of a line, and only if it is not there yet to a new one.
+	fresh := strings.Repeat(" ", 20) + "\r"
+	rows := screen(fresh+"$ a < b"+fresh+"\x1b[44;97;1m host 7 \x1b[0m\x1b[34m│\x1b[0m \x1b[32m= 0\x1b[0;22m  plain\x1b[K\n\n  0123456789012345678", 20)
 	picture := draw(rows, 20, `a "title" & more`)
 	lines, err := drawn([]byte(picture))
 	want := []string{"$ a < b", " host 7 │ = 0  plain", "", "  012345678901234567", "8"}
