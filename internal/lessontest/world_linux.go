@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"gonsrun/internal/proc"
 )
 
 // Hostname returns the test's hostname.
@@ -46,11 +48,12 @@ func NSpid(pid int) (pids []string) {
 }
 
 // Child returns the pid of the container's first process: the child of the
-// host's side.
+// host's side that is not the watcher, which traces the host's side.
 func (r *Running) Child() int {
 	r.t.Helper()
+	watcher := proc.StatusField(itoa(r.Pid()), "TracerPid")
 	for _, p := range alive(r.Pid()) {
-		if p.parent == r.Pid() {
+		if p.parent == r.Pid() && itoa(p.pid) != watcher {
 			return p.pid
 		}
 	}
