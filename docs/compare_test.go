@@ -31,6 +31,10 @@ func TestNotation(t *testing.T) {
 		{"broken at another place", "",
 			" host 4242       │ waitid(P_PID, 4250, …,\n                 │ NULL)  man 2 waitid\n                 │ = 0",
 			" host 4194301    │ waitid(P_PID, 4194304,\n                 │ …, NULL)\n                 │ = 0", true},
+		{"the program's line, beside another piece", "",
+			" host 4242       │ A new process begins,\n main.go:48      │ in new namespaces.",
+			" host 4194301    │ A new process begins, in new\n main.go:48      │ namespaces.", true},
+		{"another line of the program", "", " host 4242       │ begins\n main.go:48      │ = 0", " host 4242       │ begins\n main.go:50      │ = 0", false},
 		{"another answer", "", " host 4242       │ close(3)\n                 │ = 0", " host 4242       │ close(3)\n                 │ = -1", false},
 	} {
 		problem := newScope(c.prose).match(strings.Split(c.expected, "\n"), strings.Split(c.actual, "\n"))

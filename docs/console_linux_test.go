@@ -296,7 +296,8 @@ type shell struct {
 // open starts a shell in the repository, as root or as an ordinary user.
 func (d *desk) open(t *testing.T, user string) *shell {
 	t.Helper()
-	command := exec.Command("bash", "--norc", "--noprofile", "--noediting", "-i")
+	// NewTerminal leaves a descriptor open, 3; a terminal window does not.
+	command := exec.Command("/bin/sh", "-c", "exec bash --norc --noprofile --noediting -i 3>&-")
 	command.Dir = d.root
 	command.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "PATH=") || strings.HasPrefix(v, "CDPATH=") || strings.HasPrefix(v, "XDG_")
@@ -314,6 +315,7 @@ func (d *desk) open(t *testing.T, user string) *shell {
 var (
 	prompts = regexp.MustCompile(`(?:^|\n)((?:[\w.-]+:/\S*# )*)(\$ |[\w.-]+:/\S*# )$`) // busybox draws its prompt again when the window's size changes
 	typed   = regexp.MustCompile(`^(\$ |[\w.-]+:[/…]\S*# )(.*)$`)
+	fresh   = regexp.MustCompile(`\n? {80}`) // how the narrator begins a line: Screen leaves out the carriage return
 	escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
 )
 
@@ -390,7 +392,7 @@ func (s *shell) wait(typed string) (output string) {
 			return false
 		}
 		s.prompt = text[at[4]:at[5]]
-		output = strings.TrimPrefix(text[:at[2]], "\n")
+		output = strings.TrimPrefix(fresh.ReplaceAllString(text[:at[2]], "\n"), "\n")
 		return true
 	})
 	if !done {

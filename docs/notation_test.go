@@ -106,29 +106,41 @@ func shape(number string) string {
 }
 
 var (
-	margin  = regexp.MustCompile(`^( ?(?:host|container) \d+)? *│ ?`)
+	margin  = regexp.MustCompile(`^( ?(?:host|container) \d+)?( main\.go:\d+)? *│ ?`)
 	manPage = regexp.MustCompile(`  man 2 \w+$`)
 	broken  = regexp.MustCompile(`([/|,]) `)
 )
 
 // normalize joins lines. Narration is broken into lines by its width, and a
 // pid of seven digits takes more of that than one of four: so each speaker's
-// lines become one, and the manual page, which stands where there is room,
-// does not count. Columns may be wider, too.
+// lines become one, behind what stands in the left column, and the manual page,
+// which stands where there is room, does not count. Columns may be wider, too.
 func normalize(lines []string) string {
-	var text strings.Builder
-	for _, line := range lines {
-		label := margin.FindStringSubmatch(line)
+	var text, label, said strings.Builder
+	spoken := func() {
 		switch {
-		case label == nil:
+		case label.Len() > 0:
+			text.WriteString("\n" + label.String() + " │" + said.String())
+		case said.Len() > 0:
+			text.WriteString(said.String())
+		}
+		label.Reset()
+		said.Reset()
+	}
+	for _, line := range lines {
+		left := margin.FindStringSubmatch(line)
+		if left == nil {
+			spoken()
 			text.WriteString("\n" + strings.Join(strings.Fields(line), " "))
 			continue
-		case label[1] != "":
-			text.WriteString("\n" + strings.TrimSpace(label[1]) + " │")
 		}
-		said := manPage.ReplaceAllString(line[len(label[0]):], "")
-		text.WriteString(" " + strings.Join(strings.Fields(said), " "))
+		if left[1] != "" {
+			spoken()
+		}
+		label.WriteString(strings.TrimPrefix(left[1], " ") + left[2])
+		said.WriteString(" " + strings.Join(strings.Fields(manPage.ReplaceAllString(line[len(left[0]):], "")), " "))
 	}
+	spoken()
 	return strings.TrimSpace(strings.ReplaceAll(broken.ReplaceAllString(text.String(), "$1"), "\n"+anything, anything))
 }
 
