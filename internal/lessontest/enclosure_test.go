@@ -155,10 +155,28 @@ func TestHarmStaysInside(t *testing.T) {
 				t.Skip("without a cgroup v2 tree nothing keeps a program from writing sysctls in a /proc of its own")
 			}
 			output := h.leavesNoTrace(h.command(harm), nil)
+			if !strings.Contains(output, "harm: ") {
+				t.Errorf("no harm was done:\n%s", output)
+			}
 			if harm == "device" && (strings.Contains(output, "opened") || strings.Count(output, "closed") != 4) {
 				t.Errorf("the program could open the host's disk, or its memory:\n%s", output)
 			}
 		})
+	}
+}
+
+// Nothing that the enclosure mounts reaches the host, either, where mounts are
+// shared as systemd has them.
+func TestMountsStayInEnclosure(t *testing.T) {
+	h := newHarmRun(t)
+	command := h.command("mount")
+	script := exec.Command(NeedTool(t, "unshare"), append([]string{"--mount", "--propagation", "shared", "/bin/sh", "-c",
+		`cat /proc/self/mountinfo; echo ---; "$@" >/dev/null; echo "status $?"; echo ---; cat /proc/self/mountinfo`, "sh"}, command.Args...)...)
+	script.Dir, script.Env = command.Dir, command.Env
+	result := RunCommand(t, "", script).Exits(0)
+	parts := strings.Split(result.Stdout, "---\n")
+	if len(parts) != 3 || parts[1] != "status 1\n" || !strings.Contains(parts[0], " shared:") || parts[0] != parts[2] {
+		result.fail("the same mounts before and after")
 	}
 }
 

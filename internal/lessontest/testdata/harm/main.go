@@ -41,17 +41,9 @@ func main() {
 		time.Sleep(time.Hour)
 	case "device":
 		var root unix.Stat_t
-		report(unix.Stat("/", &root))
-		for _, device := range []struct{ kind, number int }{{unix.S_IFBLK, int(root.Dev)}, {unix.S_IFCHR, int(unix.Mkdev(1, 1))}} {
-			path := fmt.Sprintf("/tmp/device-%d", device.number)
-			err := unix.Mknod(path, uint32(device.kind)|0o600, device.number)
-			if file, err2 := os.OpenFile(path, os.O_RDWR, 0); err2 != nil {
-				fmt.Println("harm: closed", err, err2)
-			} else {
-				file.Close()
-				fmt.Println("harm: opened", path)
-			}
-		}
+		report(unix.Stat("/etc", &root))
+		openDevice(unix.S_IFBLK, int(root.Dev), os.O_RDONLY)
+		openDevice(unix.S_IFCHR, int(unix.Mkdev(1, 11)), os.O_WRONLY) // /dev/kmsg
 	case "own proc":
 		// Where nobody has made them read-only.
 		report(unix.Mount("proc", "/run", "proc", 0, ""))
@@ -98,6 +90,19 @@ func enclosed() bool {
 		}
 	}
 	return os.Getenv("HARM_HOST") != ""
+}
+
+// openDevice makes a device node and opens it.
+func openDevice(kind uint32, number, how int) {
+	path := fmt.Sprintf("/tmp/device-%d", number)
+	report(unix.Mknod(path, kind|0o600, number))
+	file, err := os.OpenFile(path, how, 0)
+	if err != nil {
+		fmt.Println("harm: closed", err)
+		return
+	}
+	file.Close()
+	fmt.Println("harm: opened", path)
 }
 
 // remove removes dir and all that is in it, as rm -rf does: os.RemoveAll gives up
