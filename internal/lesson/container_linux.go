@@ -43,12 +43,10 @@ func Host() string {
 // its PID namespace can name.
 func Start(container *exec.Cmd) error {
 	container.Env = append(os.Environ(), handedVariable+"="+Host()+" "+strconv.FormatBool(settings.Quiet)+" "+strconv.FormatBool(settings.JSON))
-	if terminal.foreground {
-		container.SysProcAttr.Setpgid = true    // it leads a process group of its own,
-		container.SysProcAttr.Foreground = true // which gets the terminal that is
-		container.SysProcAttr.Ctty = 0          // our stdin
-		terminal.given = true
+	if container.SysProcAttr == nil {
+		container.SysProcAttr = &syscall.SysProcAttr{}
 	}
+	terminal.prepare(container.SysProcAttr)
 	if err := container.Start(); err != nil {
 		return err
 	}

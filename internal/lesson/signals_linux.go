@@ -28,6 +28,7 @@ type hostSide struct {
 	container  *exec.Cmd      // the container's first process, as long as it has not been waited for
 	told       syscall.Signal // the signal that ends us, 0 for none
 	interrupts []time.Time
+	signals    chan os.Signal
 }
 
 type phase int
@@ -43,18 +44,41 @@ var host hostSide
 // takeSignals takes over the signals that would end us before we have removed
 // what we made. What was ignored from the start (nohup) stays so.
 func (h *hostSide) takeSignals() {
-	signals := make(chan os.Signal, 8)
+	h.signals = make(chan os.Signal, 8)
 	ignored := ignoredSignals()
 	for _, sig := range []syscall.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP, unix.SIGTSTP, unix.SIGCONT, unix.SIGPIPE} {
 		if !signal.Ignored(sig) && ignored&(1<<(sig-1)) == 0 {
-			signal.Notify(signals, sig)
+			signal.Notify(h.signals, sig)
 		}
 	}
 	go func() {
-		for sig := range signals {
-			h.handle(sig.(syscall.Signal))
+		var look <-chan time.Time
+		for {
+			select {
+			case sig := <-h.signals:
+				h.handle(sig.(syscall.Signal))
+			case <-look:
+				h.handle(lookAgain)
+			}
+			look = nil
+			if h.inBackground() { // a shell that says fg to a job that runs need not tell the job
+				look = time.After(lookEvery)
+			}
 		}
 	}()
+}
+
+// lookAgain is no signal, but has us look whether we have got the terminal.
+const (
+	lookAgain = syscall.Signal(0)
+	lookEvery = 300 * time.Millisecond
+)
+
+// inBackground reports whether the container could have the terminal, and has not.
+func (h *hostSide) inBackground() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.container != nil && terminal.ours && !terminal.given
 }
 
 // ignoredSignals has a bit for each signal that this process ignores, see
@@ -69,14 +93,14 @@ func signalSet(pid, field string) uint64 {
 func (h *hostSide) handle(sig syscall.Signal) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.container != nil {
+		terminal.give(h.container.Process.Pid)
+	}
 	switch {
 	case sig == unix.SIGPIPE: // who read what we say is gone, which is no reason to end
+	case sig == unix.SIGCONT, sig == lookAgain: // see give
 	case sig == unix.SIGTSTP:
 		terminal.stop()
-	case sig == unix.SIGCONT:
-		if h.container != nil {
-			terminal.goOn(h.container.Process.Pid)
-		}
 	case h.phase == ending:
 	case h.phase == running && (sig == unix.SIGINT || sig == unix.SIGQUIT) && !h.preparing():
 		h.interrupt(sig)
@@ -115,8 +139,7 @@ func (h *hostSide) interrupt(sig syscall.Signal) {
 	case n == 2:
 		interject("%s belongs to the command. Once more within %v kills the container.", key, patience)
 	case h.deaf(sig):
-		interject("%s does not end number 1 of a PID namespace, which takes only the signals that it asked for. "+
-			"Three times within %v kills the container.", key, patience)
+		interject("%s does not reach number 1 of a PID namespace. Three times within %v kills the container.", key, patience)
 	}
 }
 
@@ -160,6 +183,9 @@ func (h *hostSide) started(container *exec.Cmd) {
 	defer h.mu.Unlock()
 	h.container, h.phase = container, running
 	terminal.join(container.Process.Pid)
+	if terminal.ours && !terminal.given {
+		h.signals <- lookAgain
+	}
 	if h.told != 0 { // it came while we were in clone
 		container.Process.Kill()
 	}

@@ -1,8 +1,10 @@
 package lesson
 
 import (
+	"os"
 	"os/signal"
 	"strconv"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -20,10 +22,10 @@ import (
 var terminal terminalState
 
 type terminalState struct {
-	foreground bool // we were in the foreground when we started, and can move
-	given      bool // now the container's process group is
-	group      int  // the process group that we were in
-	modes      *unix.Termios
+	ours  bool // all standard descriptors are our terminal, and we can move to another group
+	given bool // the container's process group is in the foreground, and we are in it
+	group int  // the process group that we were in
+	modes *unix.Termios
 }
 
 // remember looks how we found the terminal. Where one of the standard
@@ -32,19 +34,35 @@ type terminalState struct {
 func (t *terminalState) remember() {
 	t.group = unix.Getpgrp()
 	for fd := range 3 {
-		if !inForeground(fd) {
+		if _, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP); err != nil {
 			return
 		}
 	}
-	t.modes, _ = unix.IoctlGetTermios(0, unix.TCGETS)
+	if inForeground() {
+		t.modes, _ = unix.IoctlGetTermios(0, unix.TCGETS)
+	}
 	session, _ := unix.Getsid(0)
-	t.foreground = session != unix.Getpid() // who leads a session stays in its group
+	t.ours = session != unix.Getpid() // who leads a session stays in its group
 }
 
-// inForeground reports whether fd is our controlling terminal, and our process
-// group the one in its foreground.
-func inForeground(fd int) bool {
-	group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
+// prepare lets the container's first process have a group of its own before it
+// runs anything, and the terminal if it is ours now. In the background it needs
+// that only where its PID namespace cannot name our group: a shell in there would
+// take the terminal from those who have it.
+func (t *terminalState) prepare(attributes *syscall.SysProcAttr) {
+	if !t.ours {
+		return
+	}
+	t.given = inForeground()
+	attributes.Setpgid = t.given || attributes.Cloneflags&unix.CLONE_NEWPID != 0
+	attributes.Foreground = t.given
+	attributes.Ctty = 0 // stdin
+}
+
+// inForeground reports whether our process group is the one in the foreground of
+// the terminal.
+func inForeground() bool {
+	group, err := unix.IoctlGetInt(0, unix.TIOCGPGRP)
 	return err == nil && group == unix.Getpgrp()
 }
 
@@ -66,7 +84,7 @@ func (t *terminalState) takeBack() {
 	}
 	signal.Ignore(unix.SIGTTOU) // we may be in the background just now
 	unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, unix.Getpgrp())
-	signal.Reset(unix.SIGTTOU)
+	signal.Reset(unix.SIGTTOU, unix.SIGTTIN)
 }
 
 // stop is what Ctrl-Z does: all of the process group that we came from stops, as
@@ -83,14 +101,18 @@ func (t *terminalState) stop() {
 	unix.Kill(0, unix.SIGSTOP)
 }
 
-// goOn is what SIGCONT does: in the foreground the container gets the terminal
-// again.
-func (t *terminalState) goOn(pid int) {
-	if t.foreground && !t.given && inForeground(0) {
-		t.given = unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, pid) == nil
-		t.join(pid)
-		unix.Kill(-pid, unix.SIGCONT)
+// give gives the terminal to the container, if we have got it by fg, and lets
+// the container go on.
+func (t *terminalState) give(pid int) {
+	if group, err := unix.Getpgid(pid); !t.ours || t.given || !inForeground() || err != nil || group == t.group {
+		return
 	}
+	// A shell that waits for the terminal stops its process group again and again,
+	// and we are about to join that.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGTTIN)
+	t.given = unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, pid) == nil
+	t.join(pid)
+	unix.Kill(-pid, unix.SIGCONT)
 }
 
 // orphaned reports whether nobody outside of the process group that we came from
@@ -109,7 +131,7 @@ func (t *terminalState) orphaned() bool {
 // restore leaves the terminal as we found it.
 func (t *terminalState) restore() {
 	t.takeBack()
-	if t.modes != nil && inForeground(0) {
+	if t.modes != nil && inForeground() {
 		unix.IoctlSetTermios(0, unix.TCSETSW, t.modes)
 	}
 }
