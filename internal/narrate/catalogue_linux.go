@@ -144,17 +144,24 @@ func remarks(c *trace.Call, byGo bool) []string {
 // goAdds are the flags with which Go starts every program, see syscall.forkExec.
 const goAdds = unix.CLONE_VM | unix.CLONE_VFORK | unix.CLONE_PIDFD
 
-// shownCall is the call as the text shows it: of a clone by Go only the flags
-// that the program asked for.
+// shownCall is the call as the text shows it: long arguments are cut, as strace
+// does, and of a clone by Go there are only the flags that the program asked for.
 func shownCall(c *trace.Call, byGo bool) string {
-	if c.Name() != "clone" || !byGo {
-		return c.Text()
+	if c.Name() == "clone" && byGo {
+		asked := "SIGCHLD|…"
+		if flags := c.CloneFlags() &^ 0xff &^ goAdds; flags != 0 {
+			asked = trace.CloneFlag(flags) + "|" + asked
+		}
+		return "clone(flags=" + asked + ")"
 	}
-	asked := trace.CloneFlag(c.CloneFlags() &^ 0xff &^ goAdds)
-	if c.CloneFlags()&^0xff&^goAdds == 0 {
-		return "clone(flags=SIGCHLD|…)"
+	const most = 400 // bytes of an argument
+	arguments := make([]string, len(c.Arguments))
+	for i, argument := range c.Arguments {
+		if arguments[i] = argument; len(argument) > most {
+			arguments[i] = argument[:most] + "…"
+		}
 	}
-	return "clone(flags=" + asked + "|SIGCHLD|…)"
+	return c.Name() + "(" + strings.Join(arguments, ", ") + ")"
 }
 
 // namespaceKinds are the namespaces that a clone makes, named as in /proc/PID/ns.

@@ -17,9 +17,9 @@ import (
 
 // The narrator is this program once more, started beside it as "strace -D" does:
 //
-//	/proc/self/exe watch LINE ARG…
+//	/proc/self/exe watch WORDS ARG…
 //
-// LINE is how to start the program as root, ARG… are the program's own arguments.
+// WORDS start the program as root, ARG… are the program's own arguments.
 // These file descriptors it inherits beside stderr:
 const (
 	watchWord = "watch"
@@ -130,8 +130,8 @@ func start(manual Manual, to int) error {
 		unix.Close(pair[1])
 		return fmt.Errorf("open /dev/null: %w", err)
 	}
-	line := proc.Typed(manual.Program, strings.Contains(manual.Text, "sudo"), os.Args[1:]...)
-	pid, err := syscall.ForkExec("/proc/self/exe", append([]string{os.Args[0], watchWord, line}, os.Args[1:]...), &syscall.ProcAttr{
+	words := proc.Typed(manual.Program, strings.Contains(manual.Text, "sudo"))
+	pid, err := syscall.ForkExec("/proc/self/exe", append([]string{os.Args[0], watchWord, words}, os.Args[1:]...), &syscall.ProcAttr{
 		Env: os.Environ(),
 		// Stdin and stdout are the program's alone: a pipe ends when that ends.
 		Files: []uintptr{uintptr(null), uintptr(null), 2, uintptr(pair[1]), uintptr(to)},

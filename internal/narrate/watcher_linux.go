@@ -76,7 +76,7 @@ func become(source string) {
 	unix.CloseOnExec(leaveFD)
 	args := os.Args[3:]
 	settings, _ := typedSettings(args)
-	w := &watcher{settings: settings, manual: ParseManual(source), asRoot: os.Args[2], program: newProgram(source)}
+	w := &watcher{settings: settings, manual: ParseManual(source), asRoot: os.Args[2] + " " + proc.Words(args), program: newProgram(source)}
 
 	retried(func() (int, error) { return unix.Read(leaveFD, make([]byte, 1)) })
 	host := os.Getppid()

@@ -64,9 +64,14 @@ func safe(text string) string {
 func wrap(text string, width int) (lines []string) {
 	for _, paragraph := range strings.Split(text, "\n") {
 		rest := []rune(safe(paragraph))
-		for !strings.HasPrefix(paragraph, "  ") && columns(string(rest)) > width {
+		whole := strings.HasPrefix(paragraph, "  ")
+		for {
+			fit := fitting(rest, width)
+			if whole || fit == len(rest) {
+				break
+			}
 			var line string
-			line, rest = breakLine(rest, width)
+			line, rest = breakLine(rest, max(fit, 1))
 			lines = append(lines, line)
 		}
 		lines = append(lines, string(rest))
@@ -74,17 +79,21 @@ func wrap(text string, width int) (lines []string) {
 	return lines
 }
 
-// breakLine cuts text, which is wider than width, in two.
-func breakLine(text []rune, width int) (line string, rest []rune) {
-	fit, used := 0, 0 // how many runes fit
-	for fit < len(text) && used+runeColumns(text[fit]) <= width {
-		used += runeColumns(text[fit])
-		fit++
+// fitting is how many runes fit into width columns.
+func fitting(text []rune, width int) (fit int) {
+	for used := 0; fit < len(text); fit++ {
+		if used += runeColumns(text[fit]); used > width {
+			break
+		}
 	}
-	fit = max(fit, 1)
+	return fit
+}
+
+// breakLine cuts text, of which fit runes fit into a line, in two.
+func breakLine(text []rune, fit int) (line string, rest []rune) {
 	for i := fit; i > 0; i-- {
-		if i < len(text) && text[i] == ' ' {
-			return strings.TrimRight(string(text[:i]), " "), []rune(strings.TrimLeft(string(text[i:]), " "))
+		if text[i] == ' ' {
+			return strings.TrimRight(string(text[:i]), " "), text[i+1:]
 		}
 	}
 	for i := fit; i > fit/2; i-- {

@@ -73,7 +73,7 @@ type Process struct {
 	Parent  *Process // who made it, nil for the one that was seized
 	Threads []*Thread
 
-	detached bool
+	leaves bool // Detach was called, and not all threads are let go
 }
 
 // Memory is the process's memory.
@@ -204,13 +204,17 @@ func (t *Tracer) Event(s stop) (Event, bool) {
 		t.threads[s.thread] = &Thread{ID: s.thread, early: true}
 		return Event{}, false
 	}
+	if thread.Process.leaves {
+		t.leave(thread, s.status)
+		return Event{}, false
+	}
 	thread.held = true
 	sig := s.status.StopSignal()
 	event := int(s.status) >> 16
 	switch {
 	case sig == unix.SIGTRAP|0x80:
 		return t.systemCall(thread)
-	case event == unix.PTRACE_EVENT_CLONE || event == unix.PTRACE_EVENT_FORK || event == unix.PTRACE_EVENT_VFORK:
+	case isBirth(s.status):
 		return t.born(thread)
 	case event == unix.PTRACE_EVENT_EXEC:
 		return t.execed(thread)
@@ -248,6 +252,10 @@ func (t *Tracer) ended(thread *Thread) (Event, bool) {
 	thread.held = false
 	p := thread.Process
 	p.Threads = slices.DeleteFunc(p.Threads, func(other *Thread) bool { return other == thread })
+	if p.leaves {
+		t.detachHeld(p)
+		return Event{}, false
+	}
 	return Event{Kind: Ended, Thread: thread}, true
 }
 
@@ -414,13 +422,51 @@ func (t *Tracer) Again(thread *Thread) {
 // Held reports whether the thread is stopped and waits for Continue.
 func (t *Thread) Held() bool { return t.held }
 
-// Detach lets go of a process whose threads all are stopped, such as one at its
-// Execed.
+// Detach lets go of a process. Its threads that run are stopped for that, for a
+// moment; one that waits for Continue goes on when all others are let go.
 func (t *Tracer) Detach(p *Process) {
-	p.detached = true
+	p.leaves = true
 	for _, thread := range p.Threads {
-		ptrace(unix.PTRACE_DETACH, thread.ID, 0, uintptr(thread.signal))
-		delete(t.threads, thread.ID)
+		if !thread.held {
+			ptrace(unix.PTRACE_INTERRUPT, thread.ID, 0, 0)
+		}
+	}
+	t.detachHeld(p)
+}
+
+// detachHeld lets go of a process's last threads, when all of them are held.
+func (t *Tracer) detachHeld(p *Process) {
+	for _, thread := range p.Threads {
+		if !thread.held {
+			return
+		}
+	}
+	for _, thread := range p.Threads {
+		t.detach(thread)
 	}
 	p.Threads = nil
+}
+
+func (t *Tracer) detach(thread *Thread) {
+	ptrace(unix.PTRACE_DETACH, thread.ID, 0, uintptr(thread.signal))
+	delete(t.threads, thread.ID)
+}
+
+// leave is a stop of a thread whose process is being let go.
+func (t *Tracer) leave(thread *Thread, status syscall.WaitStatus) {
+	p := thread.Process
+	if sig, event := status.StopSignal(), int(status)>>16; event == 0 && sig != unix.SIGTRAP|0x80 {
+		thread.signal = sig
+	}
+	if id := eventMessage(thread.ID); isBirth(status) && t.threads[id] == nil {
+		t.add(id, p) // its first stop will be its last
+	}
+	t.detach(thread)
+	p.Threads = slices.DeleteFunc(p.Threads, func(other *Thread) bool { return other == thread })
+	t.detachHeld(p)
+}
+
+func isBirth(status syscall.WaitStatus) bool {
+	event := int(status) >> 16
+	return event == unix.PTRACE_EVENT_CLONE || event == unix.PTRACE_EVENT_FORK || event == unix.PTRACE_EVENT_VFORK
 }
