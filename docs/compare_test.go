@@ -18,6 +18,8 @@ func TestNotation(t *testing.T) {
 		{"one line more", "", "a", "a\nb", false},
 		{"another pid", "", "NSpid: 4250 1", "NSpid: 117 1", true},
 		{"a small number is exact", "", "NSpid: 4250 1", "NSpid: 117 2", false},
+		{"0 is no pid", "", "= 4250", "= 0", false},
+		{"narrated, and not", "", "                 │   type this", "  type this", false},
 		{"one pid twice", "", "4250 and 4250", "117 and 117", true},
 		{"one pid that became two", "", "4250 and 4250", "117 and 118", false},
 		{"a number that the prose names", "64 MiB are 67108864 bytes", "limit 67108864", "limit 1000000", false},
@@ -58,6 +60,8 @@ func TestRenew(t *testing.T) {
 	for _, c := range []struct{ name, expected, actual, want string }{
 		{"nothing yet", "", "a\nb", "a\nb"},
 		{"a changed line", "a\nold\nc", "a\nnew\nc", "a\nnew\nc"},
+		{"a number of a line that stays", "old\n = 4250", " host 711        │ new 11711\n = 11711", " host 711        │ new 4250\n = 4250"},
+		{"a column stays", " host 4242       │ old\n 4242", " host 11711      │ new\n 11711", " host 4242       │ new\n 4242"},
 		{"a number stays", "pid 4250\nold", "pid 117\nnew", "pid 4250\nnew"},
 		{"a gap stays", "a\n…\nold", "a\n1\n2\nnew", "a\n…"},
 		{"a gap before a line that is still there", "a\n…\nz\nold", "a\n1\n2\nz\nnew", "a\n…\nz\nnew"},

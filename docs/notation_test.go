@@ -2,9 +2,11 @@ package docs
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // The book's notation for what changes from run to run (see README.md here):
@@ -102,7 +104,7 @@ func shape(number string) string {
 	case strings.Trim(number, "0123456789") != "":
 		return `([0-9a-f]{12})`
 	}
-	return `(\d+)`
+	return `([1-9]\d*)`
 }
 
 var (
@@ -118,11 +120,8 @@ var (
 func normalize(lines []string) string {
 	var text, label, said strings.Builder
 	spoken := func() {
-		switch {
-		case label.Len() > 0:
+		if label.Len()+said.Len() > 0 {
 			text.WriteString("\n" + label.String() + " │" + said.String())
-		case said.Len() > 0:
-			text.WriteString(said.String())
 		}
 		label.Reset()
 		said.Reset()
@@ -177,10 +176,15 @@ func (s *scope) renew(expected, actual []string) []string {
 			cost[i][j] = best
 		}
 	}
+	// The lines that stay say what the book's numbers are now: first these, then
+	// the new lines are printed.
+	known := &scope{exact: s.exact, seen: maps.Clone(s.seen)}
 	var lines []string
+	added := map[int]string{}
 	for i, j := 0, 0; i < len(expected) || j < len(actual); {
 		switch {
 		case i < len(expected) && j < len(actual) && !gap(i) && same(i, j) && cost[i][j] == cost[i+1][j+1]:
+			known.match(expected[i:i+1], actual[j:j+1])
 			lines = append(lines, expected[i])
 			i, j = i+1, j+1
 		case gap(i) && j < len(actual) && cost[i][j] == cost[i][j+1]+1:
@@ -189,23 +193,34 @@ func (s *scope) renew(expected, actual []string) []string {
 			lines = append(lines, expected[i])
 			i++
 		case j < len(actual) && cost[i][j] == cost[i][j+1]+10*skipped:
-			lines = append(lines, s.printed(actual[j]))
+			added[len(lines)] = actual[j]
+			lines = append(lines, "")
 			j++
 		default:
 			i++
 		}
 	}
+	for at, line := range added {
+		lines[at] = known.printed(line)
+	}
 	return slices.Clip(lines)
 }
 
-// printed writes an actual line with the numbers that the book already has.
+// printed writes an actual line with the numbers that the book already has. The
+// left column stays as wide as it is.
 func (s *scope) printed(line string) string {
-	return variable.ReplaceAllStringFunc(line, func(number string) string {
-		for inBook, actual := range s.seen {
-			if actual == number {
-				return inBook
+	inBook := slices.Sorted(maps.Keys(s.seen))
+	replaced := variable.ReplaceAllStringFunc(line, func(number string) string {
+		for _, known := range inBook {
+			if s.seen[known] == number {
+				return known
 			}
 		}
 		return number
 	})
+	if left, right, ok := strings.Cut(replaced, "│"); ok && margin.MatchString(line) {
+		column := utf8.RuneCountInString(line[:strings.Index(line, "│")])
+		return strings.TrimRight(left, " ") + strings.Repeat(" ", max(1, column-utf8.RuneCountInString(strings.TrimRight(left, " ")))) + "│" + right
+	}
+	return replaced
 }
