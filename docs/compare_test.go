@@ -36,6 +36,7 @@ func TestNotation(t *testing.T) {
 		{"the program's line, beside another piece", "",
 			" host 4242       │ A new process begins,\n main.go:48      │ in new namespaces.",
 			" host 4194301    │ A new process begins, in new\n main.go:48      │ namespaces.", true},
+		{"a speaker, and all the rest left out", "", " host 4242       │ …", " host 711        │ begins\n main.go:48      │ = 0\nend", true},
 		{"another line of the program", "", " host 4242       │ begins\n main.go:48      │ = 0", " host 4242       │ begins\n main.go:50      │ = 0", false},
 		{"another answer", "", " host 4242       │ close(3)\n                 │ = 0", " host 4242       │ close(3)\n                 │ = -1", false},
 	} {

@@ -115,15 +115,16 @@ var (
 
 // normalize joins lines. Narration is broken into lines by its width, and a
 // pid of seven digits takes more of that than one of four: so each speaker's
-// lines become one, behind what stands in the left column, and the manual page,
+// lines become one, with the program's line at the end, and the manual page,
 // which stands where there is room, does not count. Columns may be wider, too.
 func normalize(lines []string) string {
-	var text, label, said strings.Builder
+	var text, said strings.Builder
+	var label, place string
 	spoken := func() {
-		if label.Len()+said.Len() > 0 {
-			text.WriteString("\n" + label.String() + " │" + said.String())
+		if said.Len() > 0 {
+			text.WriteString("\n" + label + " │" + said.String() + place)
 		}
-		label.Reset()
+		label, place = "", ""
 		said.Reset()
 	}
 	for _, line := range lines {
@@ -136,7 +137,7 @@ func normalize(lines []string) string {
 		if left[1] != "" {
 			spoken()
 		}
-		label.WriteString(strings.TrimPrefix(left[1], " ") + left[2])
+		label, place = label+strings.TrimPrefix(left[1], " "), place+left[2]
 		said.WriteString(" " + strings.Join(strings.Fields(manPage.ReplaceAllString(line[len(left[0]):], "")), " "))
 	}
 	spoken()
