@@ -93,8 +93,12 @@ func (s *scope) pattern(text string) (pattern *regexp.Regexp, numbers []string) 
 		b.WriteString(regexp.QuoteMeta(part[next:]))
 	}
 	b.WriteString(`$`)
-	return regexp.MustCompile(b.String()), numbers
+	return regexp.MustCompile(speaker.ReplaceAllString(b.String(), `$1(?: main\.go:\d+)? │`)), numbers
 }
+
+// speaker, in an expression, is one without a line of the program: that may be
+// among what was left out.
+var speaker = regexp.MustCompile(`((?:host|container) (?:\([^)]*\)|\d+)) │`)
 
 // shape is what may stand for a number of the book.
 func shape(number string) string {
@@ -115,16 +119,17 @@ var (
 
 // normalize joins lines. Narration is broken into lines by its width, and a
 // pid of seven digits takes more of that than one of four: so each speaker's
-// lines become one, with the program's line at the end, and the manual page,
+// lines become one, behind what stands in the left column, and the manual page,
 // which stands where there is room, does not count. Columns may be wider, too.
 func normalize(lines []string) string {
 	var text, said strings.Builder
-	var label, place string
+	var label string
 	spoken := func() {
-		if said.Len() > 0 {
-			text.WriteString("\n" + label + " │" + said.String() + place)
+		if label != "" {
+			text.WriteString("\n" + label + " │")
 		}
-		label, place = "", ""
+		text.WriteString(said.String())
+		label = ""
 		said.Reset()
 	}
 	for _, line := range lines {
@@ -137,7 +142,7 @@ func normalize(lines []string) string {
 		if left[1] != "" {
 			spoken()
 		}
-		label, place = label+strings.TrimPrefix(left[1], " "), place+left[2]
+		label += strings.TrimPrefix(left[1], " ") + left[2]
 		said.WriteString(" " + strings.Join(strings.Fields(manPage.ReplaceAllString(line[len(left[0]):], "")), " "))
 	}
 	spoken()
@@ -154,7 +159,7 @@ func (s *scope) renew(expected, actual []string) []string {
 	}
 	same := func(i, j int) bool {
 		local := &scope{exact: s.exact, seen: map[string]string{}}
-		return local.match(expected[i:i+1], actual[j:j+1]) == ""
+		return margin.MatchString(expected[i]) == margin.MatchString(actual[j]) && local.match(expected[i:i+1], actual[j:j+1]) == ""
 	}
 	gap := func(i int) bool {
 		return i < len(expected) && strings.TrimSpace(margin.ReplaceAllString(expected[i], "")) == anything
