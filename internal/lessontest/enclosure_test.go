@@ -98,6 +98,7 @@ func (h *harmRun) leavesNoTrace(command *exec.Cmd, during func()) string {
 	neighbor := StartCommand(h.t, exec.Command("sleep", "1000"))
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = &output, &output
+	command.WaitDelay = Soon // who lives on may hold them
 	if err := command.Start(); err != nil {
 		h.t.Fatal(err)
 	}
@@ -116,6 +117,9 @@ func (h *harmRun) leavesNoTrace(command *exec.Cmd, during func()) string {
 	if !limit.Stop() {
 		h.t.Errorf("the tests do not end:\n%s", output.String())
 	}
+	if !Eventually(leftoverPatience, func() bool { return len(h.processes()) == 0 }) {
+		h.t.Errorf("processes are left: %v", h.processes())
+	}
 	if statusOf(command.ProcessState) == -int(unix.SIGKILL) { // then the next ones remove what they left
 		next := h.command("", "-test.run=^$")
 		if output, err := next.CombinedOutput(); err != nil {
@@ -123,9 +127,6 @@ func (h *harmRun) leavesNoTrace(command *exec.Cmd, during func()) string {
 		}
 	} else if command.ProcessState.ExitCode() != 1 && command.ProcessState.ExitCode() != 2 || strings.Contains(output.String(), "exit status 99") {
 		h.t.Errorf("expected: the tests fail\nseen:     %v\n%s", command.ProcessState, output.String())
-	}
-	if !Eventually(leftoverPatience, func() bool { return len(h.processes()) == 0 }) {
-		h.t.Errorf("processes are left: %v", h.processes())
 	}
 	neighbor.Signal(unix.SIGTERM)
 	neighbor.Wait().Exits(-15)

@@ -43,11 +43,15 @@ func sweep() {
 			continue
 		}
 		if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			names := map[string]bool{}
 			for _, tree := range cgroupTrees() {
 				groups, _ := filepath.Glob(filepath.Join(tree.dir, groupName("*", dir)))
 				for _, group := range groups {
-					removeGroups(filepath.Base(group))
+					names[filepath.Base(group)] = true
 				}
+			}
+			for name := range names {
+				removeGroups(name)
 			}
 			os.RemoveAll(dir)
 		}
