@@ -244,6 +244,7 @@ func (l Lesson) killedByThree(t *testing.T) {
 	ownProgramOnly(t)
 	outer := l.outerShell(t)
 	outer.Type(Program() + " run sleep 1235\n")
+	find(t, outer.Command.Process.Pid, "sleep", "1235")
 	outer.WaitForeground("sleep", "1235")
 	for range 3 {
 		outer.Type("\x03")
