@@ -24,6 +24,11 @@
 //
 //	go test -exec sudo ./step03-pid -impl ./mine
 //
+// As root, any program is run in an enclosure, see enclosure_linux.go: what it
+// does by mistake, it does not do to this machine. Without root's rights, what
+// needs none is tested, in no enclosure; and with -impl the tests of a lesson that
+// needs them fail, and say what to type.
+//
 // Where there is no go tool, as in a small virtual machine, the tests run on
 // programs that were built elsewhere, here as folder/step03-pid:
 //

@@ -24,7 +24,9 @@ import (
 // The tests are number 1 of the PID namespace, so that its processes end with them.
 //
 // It stops what a program does by mistake. It is no wall against a program that
-// wants to get out: that one is root, and can make a mount writable again.
+// wants to get out: that one is root, and can make a mount writable again. Where
+// the machine has neither a cgroup v2 tree of which a part can be had nor the v1
+// controller devices, such a program can also make the node of a disk, with mknod.
 type enclosure struct {
 	Outside  string   // the first process's mount namespace
 	Scratch  string   // a folder for the tests, a tmpfs inside
