@@ -11,7 +11,7 @@ All of this is done by namespaces, a feature of the Linux kernel, and this is
 
   with Docker:
     docker build -t gonsrun .
-    docker run --rm -it --privileged gonsrun
+    docker run --rm -it --privileged -v "${PWD}:/workshop" gonsrun
 
   with Vagrant:
     vagrant up

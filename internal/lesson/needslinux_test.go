@@ -16,7 +16,7 @@ func TestNeedsLinux(t *testing.T) {
 		text := needsLinux(manual, system)
 		for _, want := range []string{
 			"gives the container a PID namespace", "a feature of the Linux kernel", name,
-			"docker build -t gonsrun .\n", "docker run --rm -it --privileged gonsrun\n",
+			"docker build -t gonsrun .\n", "docker run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun\n",
 			"vagrant up\n", "vagrant ssh\n", "go run ./step03-pid run /bin/sh\n",
 		} {
 			if !strings.Contains(strings.Join(strings.Fields(text), " "), strings.Join(strings.Fields(want), " ")) {

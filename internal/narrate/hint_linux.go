@@ -18,11 +18,11 @@ const (
 	hintInterpreter   = "The file is there, but the program that must load it is not: its ELF interpreter or the one named after #!. Add it to the root file system. One of these says which it is:\n  ldd FILE\n  head -1 FILE"
 	hintFormat        = "The kernel does not know this format: a program for another kind of processor (this one is %s), or a script without its first line #!/bin/sh."
 	hintNotRoot       = "This call is root's (CAP_SYS_ADMIN). Type:\n  %s"
-	hintNotPrivileged = "You are root, but without CAP_SYS_ADMIN, as in a Docker container that was started without --privileged. Type:\n  docker run --rm -it --privileged gonsrun"
+	hintNotPrivileged = "You are root, but without CAP_SYS_ADMIN, as in a Docker container that was started without --privileged. Type:\n  docker run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun"
 	hintNamespaceMax  = "The limit for namespaces is reached. See it and raise it, for instance:\n  sysctl user\n  sudo sysctl -w user.max_pid_namespaces=1000"
 	hintNoNamespace   = "This kernel was built without one of these namespaces. See which it has:\n  ls /proc/self/ns"
 	hintNoProcess     = "No more processes: a limit of this session or of its cgroup is reached. See which:\n  ulimit -u\n  cat /sys/fs/cgroup/pids.max"
-	hintReadOnly      = "This tree is mounted read-only, as in a Docker container that was started without --privileged. Type:\n  docker run --rm -it --privileged gonsrun"
+	hintReadOnly      = "This tree is mounted read-only, as in a Docker container that was started without --privileged. Type:\n  docker run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun"
 	hintProcMount     = "The root file system has no folder /proc to mount on. Make it:\n  mkdir DIR/proc"
 )
 

@@ -59,7 +59,7 @@ func (w *watcher) tell(t *told) {
 	if p.short {
 		why, asked := cut(firstWords(t.reason.why, p.columns), p.columns), cut(call, p.columns-len(" = -1 EAGAIN"))
 		all := []line{{styled: plainStyle.Sprint(why)}, {styled: callStyle.Sprint(asked), columns: columns(asked)}}
-		p.begin(t.speaker, all, !t.command && !t.waits)
+		p.begin(t.speaker, all, !t.command && !t.waits && !w.pause.on)
 		return
 	}
 	all := append(p.lines(plainStyle, t.reason.why), p.lines(callStyle, call)...)

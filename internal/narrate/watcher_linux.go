@@ -209,20 +209,19 @@ func (w *watcher) entry(e trace.Event) {
 	}
 	e.Call.Read()
 	frames := w.program.frames(e.Thread)
-	if !isTold(e.Call) || isOwnOfGo(e.Call.Name(), frames) {
+	t := &told{thread: e.Thread, call: e.Call, byGo: forks(frames)}
+	if !isTold(e.Call) || isOwnOfGo(e.Call.Name(), frames) || !w.belongs(t, frames) {
 		w.tracer.Continue(e.Thread)
 		return
 	}
-	t := &told{thread: e.Thread, call: e.Call, byGo: forks(frames), reason: w.program.reason(frames)}
 	t.speaker = w.speaker(e.Thread.Process, t.reason)
 	again := false
 	switch e.Call.Name() {
 	case "execve", "execveat":
 		again = w.isProgram(e.Thread.Process, e.Call.Path)
 		t.command = !again && t.speaker.side == Container
-	case "waitid", "wait4":
-		t.waits = t.speaker.side == Host && w.container != nil
 	}
+	t.waits = e.Call.Waits() && t.speaker.side == Host
 	if t.reason.why == "" {
 		t.reason.why = sentence(e.Call, again)
 	}
@@ -232,6 +231,39 @@ func (w *watcher) entry(e trace.Event) {
 		return
 	}
 	w.announce(t)
+}
+
+// belongs reports whether a call belongs to the story: the host's side or the
+// container's makes it. A process in no new namespaces is the container's side if
+// a comment says why it is made, or if it starts this program once more; all
+// others are helpers.
+func (w *watcher) belongs(t *told, frames []frame) bool {
+	p := t.thread.Process
+	switch {
+	case p == w.host:
+		if t.call.Waits() && (w.container == nil || !t.call.WaitsFor(w.container.ID)) {
+			return false
+		}
+		t.reason = w.program.reason(frames)
+		return !t.call.MakesProcess() || len(namespaceKinds(t.call.CloneFlags())) > 0 || t.reason.commented
+	case !w.isContainer(p):
+		if t.call.Name() != "execve" || w.container != nil || p.Parent != w.host || !w.isProgram(p, t.call.Path) {
+			return false
+		}
+		w.container, w.pidInside = p, p.ID
+	}
+	t.reason = w.program.reason(frames)
+	return true
+}
+
+// isContainer reports whether p is a process of the container's side.
+func (w *watcher) isContainer(p *trace.Process) bool {
+	for ; p != nil && p != w.host; p = p.Parent {
+		if p == w.container {
+			return true
+		}
+	}
+	return false
 }
 
 // mayBeTold is a quick look at a call, before anything is read.
@@ -339,7 +371,9 @@ func (w *watcher) make(t *told) {
 }
 
 func (w *watcher) letGo(p *trace.Process) {
-	w.began, w.print.foreign = true, true
+	if w.isContainer(p) {
+		w.began, w.print.foreign = true, true
+	}
 	w.tracer.Detach(p)
 }
 

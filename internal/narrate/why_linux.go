@@ -76,9 +76,10 @@ func (p *program) frames(thread *trace.Thread) (all []frame) {
 
 // reason is why a call is made, and where.
 type reason struct {
-	why  string
-	file string // main.go, "" for a call that no line of it made
-	line int
+	why       string
+	commented bool   // by a comment, which may have been told before
+	file      string // main.go, "" for a call that no line of it made
+	line      int
 }
 
 // String is where the call was made: main.go:48.
@@ -101,7 +102,7 @@ func (p *program) reason(frames []frame) (r reason) {
 			r.file, r.line = "main.go", f.line
 		}
 		if comment := p.comment(f.line); comment != "" {
-			r.line = f.line
+			r.line, r.commented = f.line, true
 			if !p.told[f.line] {
 				p.told[f.line] = true
 				r.why = comment

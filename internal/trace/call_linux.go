@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -95,4 +96,30 @@ func (c *Call) MakesProcess() bool {
 		return true
 	}
 	return false
+}
+
+// Values of the first argument of waitid(2).
+const (
+	pPID   = 1 // P_PID
+	pPIDFD = 3 // P_PIDFD
+)
+
+// Waits reports whether the call waits for the end of a process.
+func (c *Call) Waits() bool { return c.Name() == "waitid" || c.Name() == "wait4" }
+
+// WaitsFor reports whether a call that waits may be answered with the end of the
+// process pid.
+func (c *Call) WaitsFor(pid int) bool {
+	if c.Name() == "wait4" {
+		id := int(int32(c.Values[0]))
+		return id <= 0 || id == pid // a process group, or any child
+	}
+	switch c.Values[0] {
+	case pPID:
+		return int(int32(c.Values[1])) == pid
+	case pPIDFD:
+		file, ok := c.file(c.Values[1])
+		return !ok || file == "pid:"+strconv.Itoa(pid)
+	}
+	return true
 }

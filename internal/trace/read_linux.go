@@ -194,8 +194,7 @@ func (w *Waited) StatusText() string {
 
 // waitedFor is the id that a waitid waits for.
 func (c *Call) waitedFor() string {
-	const pidfd = 3 // P_PIDFD
-	if c.Values[0] == pidfd {
+	if c.Values[0] == pPIDFD {
 		return c.descriptor(c.Values[1])
 	}
 	return strconv.Itoa(int(int32(c.Values[1])))

@@ -112,9 +112,9 @@ func (m machine) withRights() string {
 	case m.uid != 0:
 		return m.again
 	case m.engine() == "Podman":
-		return "podman run --rm -it --privileged gonsrun"
+		return "podman run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun"
 	case m.engine() != "":
-		return "docker run --rm -it --privileged gonsrun"
+		return "docker run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun"
 	}
 	return "log in as root in another way: this session's root is not a whole one (capsh --print)"
 }

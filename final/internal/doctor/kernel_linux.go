@@ -132,12 +132,12 @@ func (m machine) container() []Result {
 		return []Result{r}
 	}
 	r.Found += " without --privileged: " + strings.Join(signs, ", ")
-	r.State, r.ToDo = Warn, "docker run --rm -it --privileged gonsrun"
+	r.State, r.ToDo = Warn, "docker run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun"
 	if signs[0] == "no CAP_SYS_ADMIN" {
 		r.State = Fail
 	}
 	if engine == "Podman" {
-		r.ToDo = "podman run --rm -it --privileged gonsrun"
+		r.ToDo = "podman run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun"
 	}
 	return []Result{r}
 }

@@ -97,7 +97,7 @@ func (m machine) userNamespace() Result {
 		if r.ToDo == m.withRights() {
 			r.ToDo = "run final as root, where it needs no user namespace"
 			if m.engine() != "" {
-				r.ToDo = "docker run --rm -it --privileged gonsrun"
+				r.ToDo = "docker run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun"
 			}
 		}
 		return r
