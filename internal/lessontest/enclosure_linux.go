@@ -37,7 +37,8 @@ type enclosure struct {
 	Writable []string // files that the go tool wants written, and nobody else
 }
 
-// rights that no lesson needs, and that reach beyond all namespaces.
+// dangerousRights are those that no lesson needs, and that reach beyond all
+// namespaces.
 var dangerousRights = []uintptr{
 	unix.CAP_SYS_MODULE, unix.CAP_SYS_RAWIO, unix.CAP_SYS_BOOT, unix.CAP_SYS_TIME,
 	unix.CAP_WAKE_ALARM, unix.CAP_MAC_ADMIN, unix.CAP_MAC_OVERRIDE, unix.CAP_SYSLOG, unix.CAP_AUDIT_CONTROL,
