@@ -50,7 +50,7 @@ func newGroup() group {
 		}
 		for _, controller := range strings.Fields(g.missing) {
 			if slices.Contains(has, controller) {
-				t.controllers += " +" + controller
+				t.controllers = strings.TrimSpace(t.controllers + " +" + controller)
 				g.missing = strings.Replace(g.missing, " "+controller, "", 1)
 			}
 		}
