@@ -49,7 +49,7 @@ func run(command []string) int {
 
 	group := newGroup()
 	defer func() {
-		// The last process has ended: a cgroup without processes can be removed.
+		// A cgroup with no process in it can be removed, like an empty folder.
 		group.rmdir()
 	}()
 	// A new folder in a cgroup tree is a new cgroup: the kernel fills it with files, one for each limit.

@@ -137,9 +137,9 @@ func (h *hostSide) interrupt(sig syscall.Signal) {
 		interject("%s for the third time within %v: the container is killed.", key, patience)
 		h.end(sig)
 	case n == 2:
-		interject("%s belongs to the command. Once more within %v kills the container.", key, patience)
+		interject("%s belongs to the command.\nOnce more within %v kills the container.", key, patience)
 	case h.deaf(sig):
-		interject("%s does not reach number 1 of a PID namespace. Three times within %v kills the container.", key, patience)
+		interject("%s does not reach number 1 of a PID namespace.\nThree times within %v kills the container.", key, patience)
 	}
 }
 

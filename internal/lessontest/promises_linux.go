@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -246,9 +245,13 @@ func (l Lesson) killedByThree(t *testing.T) {
 	outer.Type(Program() + " run sleep 1235\n")
 	find(t, outer.Command.Process.Pid, "sleep", "1235")
 	outer.WaitForeground("sleep", "1235")
-	for range 3 {
+	for _, answer := range []string{
+		"does not reach number 1 of a PID namespace.",
+		"Once more within 2s kills the container.",
+		"the container is killed.",
+	} {
 		outer.Type("\x03")
-		time.Sleep(200 * time.Millisecond) // three signals at once would be one
+		outer.Expect(answer)
 	}
 	outer.Expect("outer$ ")
 	outer.Type("echo status $?\n")

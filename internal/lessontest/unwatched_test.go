@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -49,20 +50,14 @@ func TestPromisesHoldUnwatched(t *testing.T) {
 			if err := goTestBinary(root, tests, "./"+name); err != nil {
 				t.Fatal(err)
 			}
-			promises := exec.Command(tests, "-built", dir, "-test.run", "^TestPromises$", "-test.short="+shortFlag())
+			promises := exec.Command(tests, "-built", dir, "-test.run", "^TestPromises$", "-test.v", "-test.short="+strconv.FormatBool(testing.Short()))
 			promises.Dir = folder
-			if output, err := promises.CombinedOutput(); err != nil {
+			output, err := promises.CombinedOutput()
+			if err != nil || !strings.Contains(string(output), "--- PASS: TestPromises ") {
 				t.Errorf("%s without narrate.Watch(source): %v\n%s", name, err, output)
 			}
 		})
 	}
-}
-
-func shortFlag() string {
-	if testing.Short() {
-		return "true"
-	}
-	return "false"
 }
 
 // goTestBinary builds the tests of a package.
