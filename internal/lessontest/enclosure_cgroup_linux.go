@@ -35,10 +35,7 @@ func groupName(pid, dir string) string {
 
 // joinGroups makes the groups, puts this process into them, and makes a cgroup
 // namespace of them. It returns the trees where it could. The others stay as the
-// host's, read-only, but for one: a v2 tree whose root holds processes, as in a
-// Docker container, hands no controllers down. It stays writable, and what
-// lessons do about such a root is tested there; the container's limits are all
-// there are then.
+// host's, read-only.
 func joinGroups(name string, strict bool) (joined []cgroupTree, err error) {
 	var known []string
 	for _, tree := range cgroupTrees() {
@@ -46,10 +43,6 @@ func joinGroups(name string, strict bool) (joined []cgroupTree, err error) {
 			continue
 		}
 		known = append(known, tree.v1)
-		if tree.holdsProcesses() {
-			joined = append(joined, tree)
-			continue
-		}
 		if !tree.makeGroup(name, strict) {
 			continue
 		}
@@ -61,7 +54,7 @@ func joinGroups(name string, strict bool) (joined []cgroupTree, err error) {
 		return nil, fmt.Errorf("unshare(CLONE_NEWCGROUP): %w", err)
 	}
 	for _, tree := range joined {
-		if inside := filepath.Join(tree.dir, name, groupInside); tree.v1 == "" && exists(inside) {
+		if inside := filepath.Join(tree.dir, name, groupInside); tree.v1 == "" {
 			if err := os.Mkdir(inside+"/"+groupTests, 0o755); err != nil {
 				return nil, err
 			}
@@ -73,10 +66,63 @@ func joinGroups(name string, strict bool) (joined []cgroupTree, err error) {
 	return joined, nil
 }
 
-// holdsProcesses reports whether a v2 tree's root is a group like others, and has
-// processes in it.
-func (tree cgroupTree) holdsProcesses() bool {
-	return tree.v1 == "" && exists(tree.dir+"/cgroup.type") && len(lines(tree.dir+"/cgroup.procs")) > 0
+// isGroup reports whether a v2 tree's root is a group like others, not the
+// kernel's own: so it is in a cgroup namespace, as in a Docker container.
+func (tree cgroupTree) isGroup() bool {
+	return tree.v1 == "" && exists(tree.dir+"/cgroup.type")
+}
+
+// groupLeaf is a group for the processes that are in the way, see makeRoom.
+const groupLeaf = groupPrefix + "leaf"
+
+// makeRoom moves the processes in the root of a v2 tree that is a group like
+// others into a leaf: such a group hands no controllers down while it holds
+// processes. The last of several tests to call leave brings them back.
+func makeRoom() (leave func()) {
+	var held []*os.File
+	for _, tree := range cgroupTrees() {
+		if !tree.isGroup() {
+			continue
+		}
+		lock, err := os.Open(tree.dir)
+		if err != nil {
+			continue
+		}
+		unix.Flock(int(lock.Fd()), unix.LOCK_SH) // waits for one who leaves, which is soon
+		held = append(held, lock)
+		leaf := tree.dir + "/" + groupLeaf
+		Eventually(Soon, func() bool {
+			if len(lines(tree.dir+"/cgroup.procs")) == 0 {
+				return true
+			}
+			unix.Mkdir(leaf, 0o755)
+			moveProcesses(tree.dir, leaf)
+			return false
+		})
+	}
+	return func() {
+		for _, lock := range held {
+			leaf := lock.Name() + "/" + groupLeaf
+			if exists(leaf) && unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+				for _, controller := range strings.Fields(strings.Join(lines(lock.Name()+"/cgroup.subtree_control"), " ")) {
+					setFile(lock.Name(), "cgroup.subtree_control", "-"+controller)
+				}
+				Eventually(Soon, func() bool {
+					moveProcesses(leaf, lock.Name())
+					return unix.Rmdir(leaf) != unix.EBUSY
+				})
+			}
+			lock.Close()
+		}
+	}
+}
+
+func moveProcesses(from, to string) {
+	for _, pid := range lines(from + "/cgroup.procs") {
+		if pid != "0" { // of another PID namespace
+			setFile(to, "cgroup.procs", pid)
+		}
+	}
 }
 
 // makeGroup makes the groups in one tree, and reports whether it could.

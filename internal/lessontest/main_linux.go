@@ -124,6 +124,7 @@ func runEnclosed(dir, program string, strict bool) (status int, err error) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
 	defer signal.Stop(signals)
+	defer makeRoom()()
 	if err := again.Start(); err != nil {
 		return 0, fmt.Errorf("the tests cannot have namespaces of their own: %w. In Docker it takes: docker run --privileged", err)
 	}
