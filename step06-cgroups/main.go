@@ -52,15 +52,15 @@ func run(command []string) int {
 		// A cgroup with no process in it can be removed, like an empty folder.
 		group.rmdir()
 	}()
-	// A new folder in a cgroup tree is a new cgroup: the kernel fills it with files, one for each limit.
+	// A new folder in a cgroup tree is a new cgroup. The kernel fills it with files: a limit is what one writes there.
 	must(group.mkdir())
 	// At most 20 tasks: each thread of a process counts, too. A fork bomb stops there.
 	must(group.write("pids.max", pidsMax))
-	// At most 64 MiB of memory: what needs more is killed. (cgroup v1: memory.limit_in_bytes.)
+	// At most 64 MiB of memory: what needs more is killed.
 	must(group.write("memory.max", memoryMax))
-	// And nothing in swap. (cgroup v1: memory.memsw.limit_in_bytes, for memory and swap together.)
+	// And swap does not add to that.
 	must(group.write("memory.swap.max", "0"))
-	// Half a CPU: 50,000 microseconds in every 100,000, then all wait. (cgroup v1: cpu.cfs_quota_us.)
+	// Half a CPU: 50,000 microseconds in every 100,000, then all wait.
 	must(group.write("cpu.max", cpuMax))
 
 	container := exec.Command("/proc/self/exe", append([]string{"child", root}, command...)...)
@@ -78,7 +78,7 @@ func run(command []string) int {
 
 // child is the container's side: it prepares its world, then it becomes the command.
 func child(root string, command []string) {
-	// This process goes into the cgroup ("0" is who writes), and what it starts will be born in there.
+	// This process goes into the cgroup: 0 stands for the one that writes. What it starts is born in there.
 	must(newGroup().write("cgroup.procs", "0"))
 
 	// The new UTS namespace has a hostname of its own: changing it does not touch the host's.
