@@ -198,10 +198,8 @@ func (t *Tracer) Event(s stop) (Event, bool) {
 	switch {
 	case s.status.Exited() || s.status.Signaled():
 		return t.ended(thread)
-	case thread == nil:
-		// A new thread's first stop can come before the event of the clone that
-		// made it. It waits for that.
-		t.threads[s.thread] = &Thread{ID: s.thread, early: true}
+	case thread == nil || thread.early:
+		t.stranger(s)
 		return Event{}, false
 	}
 	if thread.Process.leaves {
@@ -239,16 +237,30 @@ func (t *Tracer) Event(s stop) (Event, bool) {
 	return Event{Kind: Signal, Thread: thread, Signal: sig}, true
 }
 
+// stranger is a stop of a thread that is not known yet: its first one can come
+// before the event of the clone that made it, and it waits for that. Who is killed
+// then has no such event anymore, and ends.
+func (t *Tracer) stranger(s stop) {
+	if int(s.status)>>16 == unix.PTRACE_EVENT_EXIT {
+		ptrace(unix.PTRACE_CONT, s.thread, 0, 0)
+		return
+	}
+	t.threads[s.thread] = &Thread{ID: s.thread, early: true}
+}
+
 func (t *Tracer) goOn(thread *Thread) (Event, bool) {
 	t.Continue(thread)
 	return Event{}, false
 }
 
 func (t *Tracer) ended(thread *Thread) (Event, bool) {
-	if thread == nil || thread.early {
+	if thread == nil {
 		return Event{}, false
 	}
 	delete(t.threads, thread.ID)
+	if thread.early {
+		return Event{}, false
+	}
 	thread.held = false
 	p := thread.Process
 	p.Threads = slices.DeleteFunc(p.Threads, func(other *Thread) bool { return other == thread })
