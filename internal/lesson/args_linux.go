@@ -21,10 +21,15 @@ var (
 	settings = &narrate.Settings{}
 )
 
-// init keeps main on the process's first thread. What a parent-death signal is
-// tied to is a thread: on the host's side the one that calls clone, on the
-// container's side the first, which must be the one that calls execve.
-func init() { runtime.LockOSThread() }
+// init keeps the container's side on its first thread. It has the parent-death
+// signal, which is a thread's, and it must be the one that calls execve.
+func init() {
+	if isContainerSide() {
+		runtime.LockOSThread()
+	}
+}
+
+func isContainerSide() bool { return len(os.Args) > 1 && os.Args[1] == "child" }
 
 // Args checks what was typed, and returns it from "run" or "child" on. source
 // is the lesson's main.go, whose first comment is the manual. All flags must be
@@ -32,7 +37,7 @@ func init() { runtime.LockOSThread() }
 func Args(source string) []string {
 	manual = narrate.ParseManual(source)
 	lines = strings.Split(source, "\n")
-	if len(os.Args) > 1 && os.Args[1] == "child" {
+	if isContainerSide() {
 		becomeContainerSide()
 		return os.Args[1:]
 	}

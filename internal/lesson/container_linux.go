@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -47,6 +48,8 @@ func Start(container *exec.Cmd) error {
 		container.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	terminal.prepare(container.SysProcAttr)
+	// A parent-death signal is sent when the thread ends that has called clone.
+	runtime.LockOSThread()
 	if err := container.Start(); err != nil {
 		return err
 	}
@@ -85,11 +88,8 @@ func becomeContainerSide() {
 
 	// Ctrl-C reaches this side, too, and the host's side decides what it means.
 	// Caught, and not ignored: what is ignored stays so over execve.
-	caught := make(chan os.Signal, 1)
-	for _, sig := range []os.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGPIPE} {
-		if !signal.Ignored(sig) {
-			signal.Notify(caught, sig)
-		}
+	if inForeground() {
+		signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGQUIT)
 	}
 
 	// Who killed the host's side before our parent-death signal was set has not

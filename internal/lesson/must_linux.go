@@ -181,7 +181,7 @@ func Environment() []string {
 // the objects of -json.
 func Note(format string, args ...any) {
 	if !settings.Quiet && !settings.JSON {
-		fmt.Fprintf(os.Stderr, "%s: %s\n", manual.Program, fmt.Sprintf(format, args...))
+		write(fmt.Sprintf("%s: %s\n", manual.Program, fmt.Sprintf(format, args...)))
 	}
 }
 
@@ -207,7 +207,7 @@ func say(text, hint string, err error, line int) {
 	if hint != "" {
 		hint += "\n"
 	}
-	fmt.Fprintf(os.Stderr, "%s: %s%s\n%s", manual.Program, where, text, hint)
+	write(fmt.Sprintf("%s: %s%s\n%s", manual.Program, where, text, hint))
 }
 
 func sayJSON(text, errno string, line int) {
@@ -231,7 +231,7 @@ func sayJSON(text, errno string, line int) {
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	if encoder.Encode(record) == nil {
-		os.Stderr.WriteString(b.String())
+		write(b.String())
 	}
 }
 
@@ -242,4 +242,19 @@ func withoutPath(err error) error {
 		return path.Err
 	}
 	return err
+}
+
+// stderr is the descriptor that write writes to.
+var stderr = 2
+
+// write writes to stderr. An os.File would end the program when nobody reads it
+// anymore (SIGPIPE), and that is no reason to end.
+func write(text string) {
+	for b := []byte(text); len(b) > 0; {
+		n, err := unix.Write(stderr, b)
+		if err != nil && err != unix.EINTR {
+			return
+		}
+		b = b[max(n, 0):]
+	}
 }

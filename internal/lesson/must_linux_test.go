@@ -24,10 +24,9 @@ func asMain(t *testing.T, source ...string) (printed func() string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stderr := os.Stderr
-	os.Stderr = file
+	stderr = int(file.Fd())
 	t.Cleanup(func() {
-		os.Stderr, settings, host, side = stderr, &narrate.Settings{}, hostSide{}, "host"
+		stderr, settings, host, side = 2, &narrate.Settings{}, hostSide{}, "host"
 		file.Close()
 	})
 	return func() string {

@@ -42,11 +42,16 @@ const (
 var host hostSide
 
 // takeSignals takes over the signals that would end us before we have removed
-// what we made. What was ignored from the start (nohup) stays so.
+// what we made, and on a terminal those of Ctrl-Z and fg. What was ignored from
+// the start (nohup) stays so.
 func (h *hostSide) takeSignals() {
 	h.signals = make(chan os.Signal, 8)
+	wanted := []syscall.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP}
+	if terminal.ours {
+		wanted = append(wanted, unix.SIGTSTP, unix.SIGCONT)
+	}
 	ignored := ignoredSignals()
-	for _, sig := range []syscall.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP, unix.SIGTSTP, unix.SIGCONT, unix.SIGPIPE} {
+	for _, sig := range wanted { // each costs a start some microseconds
 		if !signal.Ignored(sig) && ignored&(1<<(sig-1)) == 0 {
 			signal.Notify(h.signals, sig)
 		}
@@ -97,7 +102,6 @@ func (h *hostSide) handle(sig syscall.Signal) {
 		terminal.give(h.container.Process.Pid)
 	}
 	switch {
-	case sig == unix.SIGPIPE: // who read what we say is gone, which is no reason to end
 	case sig == unix.SIGCONT, sig == lookAgain: // see give
 	case sig == unix.SIGTSTP:
 		terminal.stop()
@@ -160,7 +164,7 @@ func (h *hostSide) deaf(sig syscall.Signal) bool {
 func interject(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if _, err := unix.IoctlGetTermios(2, unix.TCGETS); err == nil && !settings.Quiet && !settings.JSON {
-		os.Stderr.WriteString("\n")
+		write("\n")
 	}
 	Note("%s", text)
 }
