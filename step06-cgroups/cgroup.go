@@ -62,6 +62,7 @@ func newGroup() group {
 }
 
 func (g group) mkdir() error {
+	lesson.TakeSignals() // from here on, none may end us before the group is removed
 	if g.missing != "" {
 		lesson.Note("no cgroup tree has the controller%s here: no limit for that", g.missing)
 	}

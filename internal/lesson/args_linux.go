@@ -44,7 +44,6 @@ func Args(source string) []string {
 	settings = narrate.Flags(flag.CommandLine)
 	args := parse(flag.CommandLine, os.Args[1:])
 	terminal.remember()
-	host.takeSignals()
 	return args
 }
 

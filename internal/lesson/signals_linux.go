@@ -41,9 +41,14 @@ const (
 
 var host hostSide
 
-// takeSignals takes over the signals that would end us before we have removed
-// what we made, and on a terminal those of Ctrl-Z and fg. What was ignored from
-// the start (nohup) stays so.
+// TakeSignals takes over the signals that would end us before we have removed
+// what we make from here on, and on a terminal those of Ctrl-Z and fg. What was
+// ignored from the start (nohup) stays so. Start does it; who makes something
+// before that calls it first.
+func TakeSignals() { takeSignals() }
+
+var takeSignals = sync.OnceFunc(host.takeSignals)
+
 func (h *hostSide) takeSignals() {
 	h.signals = make(chan os.Signal, 8)
 	wanted := []syscall.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
 )
 
 // cacheFolder returns the cache folder of the user uid: $XDG_CACHE_HOME, or
@@ -64,11 +66,7 @@ func ownedBy(info fs.FileInfo, uid int) bool {
 // homeOf returns the home folder of the user uid by the file passwd (see
 // passwd(5)), "" when it is not there.
 func homeOf(uid int, passwd string) string {
-	data, err := os.ReadFile(passwd)
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(data)) {
+	for line := range strings.Lines(proc.Read(passwd)) {
 		field := strings.Split(strings.TrimSpace(line), ":")
 		if len(field) >= 6 && field[2] == strconv.Itoa(uid) {
 			return field[5]

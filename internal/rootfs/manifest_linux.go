@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
 )
 
 // recipe is raised with every change of what a root file system holds, so that
@@ -21,6 +23,7 @@ type manifest struct {
 	programs  []program // what was found when it was made, used or not
 	libraries []program
 	entries   []entry
+	links     []string // lines of entries that readManifest has left for later
 }
 
 // The kinds of entries, as the manifest has them.
@@ -61,25 +64,27 @@ func (m *manifest) write(path string) error {
 
 // readManifest reads what write wrote. One of another recipe is an error.
 func readManifest(path string) (*manifest, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	head, body, _ := strings.Cut(string(data), "\n")
+	head, body, _ := strings.Cut(proc.Read(path), "\n")
 	if head != recipe {
 		return nil, fmt.Errorf("%s: made by another recipe, %q", path, head)
 	}
 	m := &manifest{entries: make([]entry, 0, 400)}
 	for line := range strings.Lines(body) {
-		if err := m.parse(strings.Split(strings.TrimSuffix(line, "\n"), "\t")); err != nil {
-			return nil, fmt.Errorf("%s: %q: %w", path, line, err)
+		line = strings.TrimSuffix(line, "\n")
+		if strings.HasPrefix(line, entryLink+"\t") {
+			m.links = append(m.links, line) // an applet each, and few are ever looked at
+			continue
+		}
+		if err := m.parse(line); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	return m, nil
 }
 
 // parse adds one line of the manifest.
-func (m *manifest) parse(field []string) (err error) {
+func (m *manifest) parse(line string) (err error) {
+	field := strings.Split(line, "\t")
 	number := func(i int) (n int64) {
 		if err == nil {
 			n, err = strconv.ParseInt(field[i], 10, 64)
@@ -96,7 +101,7 @@ func (m *manifest) parse(field []string) (err error) {
 	case len(field) == 7:
 		m.entries = append(m.entries, entry{field[0], field[1], field[2], uint32(number(3)), number(4), number(5), uint64(number(6))})
 	default:
-		return fmt.Errorf("%d fields", len(field))
+		return fmt.Errorf("%q has %d fields", line, len(field))
 	}
 	return err
 }
@@ -135,15 +140,22 @@ func (m *manifest) damaged(dirfd int) string {
 	quiet := map[string]bool{} // folders where no name was added, removed or replaced
 	for i := range m.entries {
 		e := &m.entries[i]
-		if e.kind == entryLink && quiet[filepath.Dir(e.name)] {
-			continue // saves a call for each applet of busybox: a link cannot change in place
-		}
 		var st unix.Stat_t
 		if !e.intact(dirfd, &st) {
 			return "/" + e.name + " in it is missing or changed"
 		}
 		if e.kind == entryFolder {
 			quiet[e.name] = st.Mtim.Nano() == e.mtime
+		}
+	}
+	for _, line := range m.links {
+		name, _, _ := strings.Cut(strings.TrimPrefix(line, entryLink+"\t"), "\t")
+		if quiet[filepath.Dir(name)] {
+			continue // saves a call for each applet of busybox: a link cannot change in place
+		}
+		link := manifest{}
+		if link.parse(line) != nil || !link.entries[0].intact(dirfd, nil) {
+			return "/" + name + " in it is missing or changed"
 		}
 	}
 	return ""

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -151,12 +153,12 @@ func (s store) misfit() string {
 	if reason := m.outdated(s.dirs); reason != "" {
 		return reason
 	}
-	dir, err := os.OpenFile(s.root(), unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	dir, err := openFolder(s.root())
 	if err != nil {
 		return "it cannot be read"
 	}
-	if reason := m.damaged(int(dir.Fd())); reason != "" {
-		dir.Close()
+	if reason := m.damaged(dir); reason != "" {
+		unix.Close(dir)
 		return reason
 	}
 	hold(dir)
@@ -168,6 +170,7 @@ func (s store) misfit() string {
 // The manifest goes first and comes last, so a root with one is complete.
 func (s store) remake(reason string) (note string, err error) {
 	start := time.Now()
+	defer delaySignals()()
 	release() // what we hold ourselves may go
 	if err := unmounted(s.root()); err != nil {
 		return "", fmt.Errorf("the root file system must be made anew (%s), but %w", reason, err)
@@ -192,10 +195,30 @@ func (s store) remake(reason string) (note string, err error) {
 	if err := s.replace(temporary); err != nil {
 		return "", explain(err)
 	}
-	if dir, err := os.Open(s.root()); err == nil {
+	if dir, err := openFolder(s.root()); err == nil {
 		hold(dir)
 	}
 	return s.note(reason, contents, time.Since(start)), nil
+}
+
+// delaySignals has signals wait until all is at its place, and nothing temporary
+// left: the function that it returns sends them once more. Who has taken them over
+// gets them at once, too.
+func delaySignals() (resume func()) {
+	caught := make(chan os.Signal, 8)
+	for _, sig := range []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP} {
+		if !signal.Ignored(sig) {
+			signal.Notify(caught, sig)
+		}
+	}
+	return func() {
+		signal.Stop(caught)
+		select {
+		case sig := <-caught:
+			unix.Kill(unix.Getpid(), sig.(syscall.Signal))
+		default:
+		}
+	}
 }
 
 // replace moves the root file system in temporary to its place.

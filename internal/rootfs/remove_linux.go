@@ -37,28 +37,33 @@ func (s store) lock() (unlock func(), err error) {
 // its programs even if the root file system is made anew meanwhile.
 var held struct {
 	sync.Mutex
-	dir *os.File
+	is  bool
+	dir int // a file descriptor
 }
 
 // hold keeps dir, instead of what was held before. A file system that has no
 // locks for folders (NFS) does without.
-func hold(dir *os.File) {
-	_ = unix.Flock(int(dir.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+func hold(dir int) {
+	_ = unix.Flock(dir, unix.LOCK_SH|unix.LOCK_NB)
+	release()
 	held.Lock()
 	defer held.Unlock()
-	if held.dir != nil {
-		held.dir.Close()
-	}
-	held.dir = dir
+	held.dir, held.is = dir, true
+}
+
+// openFolder opens a folder. It does so without the runtime's poller, which
+// os.Open asks first, and which a folder has no use for.
+func openFolder(path string) (int, error) {
+	return unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 }
 
 // release gives up what hold keeps.
 func release() {
 	held.Lock()
 	defer held.Unlock()
-	if held.dir != nil {
-		held.dir.Close()
-		held.dir = nil
+	if held.is {
+		unix.Close(held.dir)
+		held.is = false
 	}
 }
 
