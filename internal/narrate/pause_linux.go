@@ -1,6 +1,7 @@
 package narrate
 
 import (
+	"errors"
 	"os"
 	"time"
 
@@ -16,6 +17,7 @@ type pause struct {
 	skip     Side  // c: this side's account goes on without waiting
 	waitsFor *told // the call before which a key is waited for
 	keys     chan byte
+	lost     chan struct{} // nothing can be read from the terminal anymore
 
 	processes func() []int // the program's, which may read from the terminal
 
@@ -26,10 +28,13 @@ type pause struct {
 	ended chan struct{} // the goroutine that reads has ended
 }
 
-const prompt = "Enter: next  c: to the end of this side  g: go on  q: quit "
+const (
+	prompt      = "Enter: next  c: to the end of this side  g: go on  q: quit "
+	shortPrompt = "Enter: next  c  g: go on  q: quit " // for a narrow terminal
+)
 
 func newPause(wanted bool, print *printer) *pause {
-	p := &pause{print: print, keys: make(chan byte)}
+	p := &pause{print: print, keys: make(chan byte), lost: make(chan struct{})}
 	if !wanted {
 		return p
 	}
@@ -71,10 +76,19 @@ func (p *pause) again() {
 	single.Lflag &^= unix.ICANON | unix.ECHO
 	single.Cc[unix.VMIN], single.Cc[unix.VTIME] = 1, 0
 	unix.IoctlSetTermios(p.fd, unix.TCSETS, &single)
-	p.tty.WriteString(prompt)
+	p.tty.WriteString(p.prompt())
 	p.tty.SetReadDeadline(time.Time{})
 	p.ended = make(chan struct{})
 	go p.read(p.ended)
+}
+
+// prompt fits on the terminal.
+func (p *pause) prompt() string {
+	size, err := unix.IoctlGetWinsize(p.fd, unix.TIOCGWINSZ)
+	if err == nil && size.Col != 0 && int(size.Col) < len(prompt) {
+		return shortPrompt
+	}
+	return prompt
 }
 
 // foreground joins the process group that has the terminal, if it is one of the
@@ -102,6 +116,12 @@ func (p *pause) read(ended chan struct{}) {
 	for {
 		n, err := p.tty.Read(key)
 		if err != nil || n == 0 {
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				select { // the terminal has been given to another process group
+				case p.lost <- struct{}{}:
+				case <-time.After(patience):
+				}
+			}
 			return
 		}
 		select {

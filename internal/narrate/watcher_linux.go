@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -38,6 +36,9 @@ type watcher struct {
 	spoken *told          // the call whose lines were written last
 	began  bool           // the container has become the command
 
+	borrower *trace.Process // a new process that has its maker's memory until its execve
+	late     []trace.Event  // what its maker does meanwhile: that comes after the execve
+
 	holding *trace.Thread // the container's side, until the host's waits
 	asleep  []string      // what the host's threads looked like
 	since   time.Time     // when the holding began
@@ -55,19 +56,6 @@ type told struct {
 	waits   bool // it waits for the container
 }
 
-// processes are the program's processes.
-func (w *watcher) processes() []int {
-	ids := []int{w.host.ID}
-	if w.container != nil {
-		ids = append(ids, w.container.ID)
-	}
-	return ids
-}
-
-// borrows reports whether the call is made by a new process that still has its
-// maker's memory, see CLONE_VFORK in clone(2).
-func (t *told) borrows() bool { return t.byGo && t.speaker.side == Container }
-
 // become makes this process the narrator of the one that started it.
 func become(source string) {
 	// All requests of ptrace(2) must come from one thread.
@@ -78,8 +66,15 @@ func become(source string) {
 	settings, _ := typedSettings(args)
 	w := &watcher{settings: settings, manual: ParseManual(source), asRoot: os.Args[2] + " " + proc.Words(args), program: newProgram(source)}
 
-	retried(func() (int, error) { return unix.Read(leaveFD, make([]byte, 1)) })
-	host := os.Getppid()
+	if n, err := retried(func() (int, error) { return unix.Read(leaveFD, make([]byte, 1)) }); n != 1 || err != nil {
+		return // the program has ended before it could say anything
+	}
+	// Not os.Getppid: that is another process's as soon as the program has ended.
+	program, err := unix.GetsockoptUcred(leaveFD, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return
+	}
+	host := int(program.Pid)
 	tracer, err := trace.Seize(host)
 	if err != nil {
 		unix.Write(leaveFD, []byte(whyNot(host, err)))
@@ -121,9 +116,12 @@ func whyNot(pid int, err error) string {
 // loop handles one event after the other, until the host's side has ended.
 func (w *watcher) loop() {
 	for {
-		var look <-chan time.Time
+		var look, again <-chan time.Time
 		if w.holding != nil {
 			look = time.After(time.Millisecond)
+		}
+		if w.pause.waitsFor != nil && w.pause.modes == nil { // others have the terminal
+			again = time.After(50 * time.Millisecond)
 		}
 		select {
 		case stop, ok := <-w.tracer.Stops():
@@ -142,6 +140,10 @@ func (w *watcher) loop() {
 			}
 		case key := <-w.pause.keys:
 			w.pressed(key)
+		case <-w.pause.lost:
+			w.pause.leave()
+		case <-again:
+			w.pause.again()
 		case sig := <-w.typed:
 			w.pass(sig.(syscall.Signal))
 		case <-look:
@@ -181,6 +183,7 @@ func (w *watcher) handle(e trace.Event) bool {
 		if e.Thread.Process == w.host {
 			w.end()
 		}
+		w.returned(e.Thread.Process)
 		w.tracer.Continue(e.Thread)
 	case trace.Ended:
 		w.forget(e.Thread)
@@ -207,6 +210,11 @@ func (w *watcher) entry(e trace.Event) {
 		w.tracer.Continue(e.Thread)
 		return
 	}
+	if w.borrower != nil && e.Thread.Process == w.borrower.Parent {
+		// Its clone has returned, so the execve has been made, and we hear of that next.
+		w.late = append(w.late, e)
+		return
+	}
 	e.Call.Read()
 	frames := w.program.frames(e.Thread)
 	t := &told{thread: e.Thread, call: e.Call, byGo: forks(frames)}
@@ -231,106 +239,6 @@ func (w *watcher) entry(e trace.Event) {
 		return
 	}
 	w.announce(t)
-}
-
-// belongs reports whether a call belongs to the story: the host's side or the
-// container's makes it. A process in no new namespaces is the container's side if
-// a comment says why it is made, or if it starts this program once more; all
-// others are helpers.
-func (w *watcher) belongs(t *told, frames []frame) bool {
-	p := t.thread.Process
-	switch {
-	case p == w.host:
-		if t.call.Waits() && (w.container == nil || !t.call.WaitsFor(w.container.ID)) {
-			return false
-		}
-		t.reason = w.program.reason(frames)
-		return !t.call.MakesProcess() || len(namespaceKinds(t.call.CloneFlags())) > 0 || t.reason.commented
-	case !w.isContainer(p):
-		if t.call.Name() != "execve" || w.container != nil || p.Parent != w.host || !w.isProgram(p, t.call.Path) {
-			return false
-		}
-		w.container, w.pidInside = p, p.ID
-	}
-	t.reason = w.program.reason(frames)
-	return true
-}
-
-// isContainer reports whether p is a process of the container's side.
-func (w *watcher) isContainer(p *trace.Process) bool {
-	for ; p != nil && p != w.host; p = p.Parent {
-		if p == w.container {
-			return true
-		}
-	}
-	return false
-}
-
-// mayBeTold is a quick look at a call, before anything is read.
-func mayBeTold(c *trace.Call) bool {
-	switch c.Name() {
-	case "":
-		return false
-	case "prctl":
-		return c.Values[0] == unix.PR_SET_PDEATHSIG
-	case "clone", "clone3":
-		return c.MakesProcess()
-	case "unlinkat":
-		return c.Values[2]&unix.AT_REMOVEDIR != 0
-	case "waitid":
-		return c.Values[3]&unix.WNOHANG == 0
-	case "wait4":
-		return c.Values[2]&unix.WNOHANG == 0
-	}
-	return true
-}
-
-// isTold reports whether a call, now that it is read, belongs to the story: of
-// folders and files only cgroups do.
-func isTold(c *trace.Call) bool {
-	switch c.Name() {
-	case "write", "mkdir", "mkdirat", "rmdir", "unlinkat":
-		_, ok := treeOf(c.Path)
-		return ok
-	}
-	return true
-}
-
-// speaker is who makes a call.
-func (w *watcher) speaker(p *trace.Process, r reason) speaker {
-	s := speaker{side: Host, pid: p.ID, where: r.String()}
-	if p == w.host {
-		return s
-	}
-	s.side = Container
-	if !proc.IsOurs() {
-		if p == w.container {
-			s.pid = w.pidInside
-		}
-		return s
-	}
-	pids := strings.Fields(proc.StatusField(strconv.Itoa(p.ID), "NSpid"))
-	if len(pids) > 0 {
-		s.pid, _ = strconv.Atoi(pids[len(pids)-1])
-	}
-	return s
-}
-
-// isProgram reports whether path, as process sees it, is the program itself.
-func (w *watcher) isProgram(p *trace.Process, path string) bool {
-	if path == "/proc/self/exe" {
-		return true
-	}
-	return proc.IsOurs() && proc.SameFile("/proc/self/exe", w.outside(p, path))
-}
-
-// outside is a path of a process as we can open it.
-func (w *watcher) outside(p *trace.Process, path string) string {
-	dir := "/proc/" + strconv.Itoa(p.ID)
-	if filepath.IsAbs(path) {
-		return dir + "/root" + path
-	}
-	return dir + "/cwd/" + path
 }
 
 // announce says why a call is made and what the kernel is asked, before it is.
@@ -370,19 +278,6 @@ func (w *watcher) make(t *told) {
 	}
 }
 
-func (w *watcher) letGo(p *trace.Process) {
-	if w.isContainer(p) {
-		w.began, w.print.foreign = true, true
-	}
-	w.tracer.Detach(p)
-}
-
-// mayTrace reports whether we have CAP_SYS_PTRACE.
-func mayTrace() bool {
-	sets, err := capabilities(proc.Read("/proc/self/status"))
-	return err == nil && sets.effective&(1<<unix.CAP_SYS_PTRACE) != 0
-}
-
 // exit is a call that has been answered.
 func (w *watcher) exit(e trace.Event) {
 	t, _ := e.Thread.Note.(*told)
@@ -408,6 +303,9 @@ func (w *watcher) born(e trace.Event) {
 		e.Call.Result = int64(e.Child.ID)
 		w.answer(t, e.Child)
 		t.born = true
+		if e.Call.CloneFlags()&unix.CLONE_VFORK != 0 {
+			w.borrower = e.Child
+		}
 	}
 	w.tracer.ContinueBorn(e.Child)
 	w.tracer.Continue(e.Thread)
@@ -423,6 +321,7 @@ func (w *watcher) execed(e trace.Event) {
 	if t != nil {
 		w.answer(t, nil)
 	}
+	w.returned(e.Thread.Process)
 	switch p := e.Thread.Process; {
 	case p == w.host:
 		w.tracer.Continue(e.Thread)
@@ -433,65 +332,6 @@ func (w *watcher) execed(e trace.Event) {
 	default:
 		w.tracer.Continue(e.Thread)
 	}
-}
-
-// runsProgram reports whether a process runs the narrated program.
-func (w *watcher) runsProgram(p *trace.Process, t *told) bool {
-	if proc.IsOurs() {
-		return proc.SameFile("/proc/self/exe", "/proc/"+strconv.Itoa(p.ID)+"/exe")
-	}
-	return t != nil && !t.command
-}
-
-// holdPatience ends the holding of the container's side, whatever the host's does.
-const holdPatience = 2 * time.Second
-
-// lookAsleep lets the container's side go on when the host's side does nothing
-// anymore: all its threads sleep, and have done so since the last look.
-func (w *watcher) lookAsleep() {
-	if w.holding == nil {
-		return
-	}
-	var now []string
-	for _, thread := range w.host.Threads {
-		status := proc.Read(fmt.Sprintf("/proc/%d/task/%d/status", w.host.ID, thread.ID))
-		if !strings.HasPrefix(proc.Field(status, "State"), "S") {
-			now = nil
-			break
-		}
-		now = append(now, proc.Field(status, "voluntary_ctxt_switches")+" "+proc.Field(status, "nonvoluntary_ctxt_switches"))
-	}
-	same := now != nil && strings.Join(now, ",") == strings.Join(w.asleep, ",")
-	w.asleep = now
-	if same || len(w.host.Threads) == 0 || time.Since(w.since) > holdPatience && w.pause.waitsFor == nil {
-		w.release()
-	}
-}
-
-// release lets the container's side go on.
-func (w *watcher) release() {
-	if thread := w.holding; thread != nil {
-		w.holding = nil
-		w.tracer.Continue(thread)
-	}
-}
-
-// stopped is a process that a signal stops: a thread that waits for a key in it
-// must stop, too, and asks the kernel again later.
-func (w *watcher) stopped(e trace.Event) {
-	w.pause.leave()
-	switch t := w.pause.waitsFor; {
-	case t == nil || !t.thread.Held() || t.thread == e.Thread:
-	case t.borrows():
-		// The thread that made this process cannot stop before its execve.
-		w.pause.done()
-		w.pause.hurry = true
-		w.make(t)
-	case t.thread.Process == e.Thread.Process:
-		w.tracer.Again(t.thread)
-		w.tracer.Continue(t.thread)
-	}
-	w.tracer.Continue(e.Thread)
 }
 
 // forget is a thread that has ended, perhaps in the middle of a call.
@@ -508,57 +348,5 @@ func (w *watcher) forget(thread *trace.Thread) {
 	if w.pause.waitsFor != nil && w.pause.waitsFor.thread == thread {
 		w.pause.done()
 		w.next()
-	}
-}
-
-// pressed does what a key says.
-func (w *watcher) pressed(key byte) {
-	t := w.pause.waitsFor
-	if t == nil {
-		return
-	}
-	switch key {
-	case '\n', '\r':
-	case 'c':
-		w.pause.skip = t.speaker.side
-	case 'g':
-		w.pause.off = true
-	case 'q':
-		// The host's side cleans up, as for any SIGTERM.
-		w.pause.off = true
-		unix.Kill(w.host.ID, unix.SIGTERM)
-	default:
-		return
-	}
-	w.pause.done()
-	w.make(t)
-	w.next()
-}
-
-// pass passes what was typed to the host's side, when only the container's process
-// group has the terminal: in the middle of Go's clone and execve.
-func (w *watcher) pass(sig syscall.Signal) {
-	if group, err := unix.Getpgid(w.host.ID); err == nil && group != unix.Getpgrp() {
-		unix.Kill(w.host.ID, sig)
-	}
-}
-
-// goOnWithoutPause: a signal ends the run, and the host's side shall not wait for
-// a key before it can do that.
-func (w *watcher) goOnWithoutPause() {
-	if t := w.pause.waitsFor; t != nil && t.thread.Process == w.host {
-		w.pause.off = true
-		w.pause.done()
-		w.make(t)
-		w.next()
-	}
-}
-
-// next announces the calls that waited for a key to be pressed before another.
-func (w *watcher) next() {
-	for len(w.queue) > 0 && w.pause.waitsFor == nil {
-		t := w.queue[0]
-		w.queue = w.queue[1:]
-		w.announce(t)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gonsrun/internal/proc"
 	"gonsrun/internal/trace"
 )
 
@@ -33,9 +34,12 @@ func newProgram(source string) *program {
 
 // entryPoint is where a process's program begins, AT_ENTRY of getauxval(3). It
 // differs from process to process when the program is position-independent. It
-// is 0 where that cannot be read.
+// is 0 where that cannot be read, or /proc has it of a stranger.
 func entryPoint(pid string) uint64 {
 	const atEntry = 9
+	if !proc.IsOurs() {
+		return 0
+	}
 	auxiliary, _ := os.ReadFile("/proc/" + pid + "/auxv")
 	for ; len(auxiliary) >= 16; auxiliary = auxiliary[16:] {
 		if binary.LittleEndian.Uint64(auxiliary) == atEntry {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
 )
 
 // Memory is the memory of a traced process. What is read is copied: another
@@ -31,6 +33,9 @@ func (m Memory) Read(address uint64, b []byte) (int, error) {
 	}
 	if err == unix.EFAULT {
 		return 0, err
+	}
+	if !proc.IsOurs() {
+		return 0, ErrUnreadable // /proc/PID is a stranger
 	}
 	fd, err := unix.Open("/proc/"+strconv.Itoa(int(m))+"/mem", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {

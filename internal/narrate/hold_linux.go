@@ -1,0 +1,71 @@
+package narrate
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
+	"gonsrun/internal/trace"
+)
+
+// holdPatience ends the holding of the container's side, whatever the host's does.
+const holdPatience = 2 * time.Second
+
+// lookAsleep lets the container's side go on when the host's side does nothing
+// anymore: all its threads sleep, and have done so since the last look.
+func (w *watcher) lookAsleep() {
+	if w.holding == nil {
+		return
+	}
+	var now []string
+	for _, thread := range w.host.Threads {
+		status := proc.Read(fmt.Sprintf("/proc/%d/task/%d/status", w.host.ID, thread.ID))
+		if !strings.HasPrefix(proc.Field(status, "State"), "S") {
+			now = nil
+			break
+		}
+		now = append(now, proc.Field(status, "voluntary_ctxt_switches")+" "+proc.Field(status, "nonvoluntary_ctxt_switches"))
+	}
+	same := now != nil && strings.Join(now, ",") == strings.Join(w.asleep, ",")
+	w.asleep = now
+	if same || len(w.host.Threads) == 0 || time.Since(w.since) > holdPatience && w.pause.waitsFor == nil {
+		w.release()
+	}
+}
+
+// release lets the container's side go on.
+func (w *watcher) release() {
+	if thread := w.holding; thread != nil {
+		w.holding = nil
+		w.tracer.Continue(thread)
+	}
+}
+
+// returned handles what the maker of a process did before we heard that it got
+// its memory back.
+func (w *watcher) returned(p *trace.Process) {
+	if w.borrower != p {
+		return
+	}
+	late := w.late
+	w.borrower, w.late = nil, nil
+	for _, e := range late {
+		w.entry(e)
+	}
+}
+
+func (w *watcher) letGo(p *trace.Process) {
+	if w.isContainer(p) {
+		w.began, w.print.foreign = true, true
+	}
+	w.tracer.Detach(p)
+}
+
+// mayTrace reports whether we have CAP_SYS_PTRACE.
+func mayTrace() bool {
+	sets, err := capabilities(proc.Read("/proc/self/status"))
+	return err == nil && sets.effective&(1<<unix.CAP_SYS_PTRACE) != 0
+}

@@ -1,0 +1,79 @@
+package narrate
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/trace"
+)
+
+// pressed does what a key says.
+func (w *watcher) pressed(key byte) {
+	t := w.pause.waitsFor
+	if t == nil {
+		return
+	}
+	switch key {
+	case '\n', '\r':
+	case 'c':
+		w.pause.skip = t.speaker.side
+	case 'g':
+		w.pause.off = true
+	case 'q':
+		// The host's side cleans up, as for any SIGTERM.
+		w.pause.off = true
+		unix.Kill(w.host.ID, unix.SIGTERM)
+	default:
+		return
+	}
+	w.pause.done()
+	w.make(t)
+	w.next()
+}
+
+// pass passes what was typed to the host's side, when only the container's process
+// group has the terminal: in the middle of Go's clone and execve.
+func (w *watcher) pass(sig syscall.Signal) {
+	if group, err := unix.Getpgid(w.host.ID); err == nil && group != unix.Getpgrp() {
+		unix.Kill(w.host.ID, sig)
+	}
+}
+
+// goOnWithoutPause: a signal ends the run, and the host's side shall not wait for
+// a key before it can do that.
+func (w *watcher) goOnWithoutPause() {
+	if t := w.pause.waitsFor; t != nil && (t.thread.Process == w.host || t.borrows()) {
+		w.pause.off = true
+		w.pause.done()
+		w.make(t)
+		w.next()
+	}
+}
+
+// next announces the calls that waited for a key to be pressed before another.
+func (w *watcher) next() {
+	for len(w.queue) > 0 && w.pause.waitsFor == nil {
+		t := w.queue[0]
+		w.queue = w.queue[1:]
+		w.announce(t)
+	}
+}
+
+// stopped is a process that a signal stops: a thread that waits for a key in it
+// must stop, too, and asks the kernel again later.
+func (w *watcher) stopped(e trace.Event) {
+	w.pause.leave()
+	switch t := w.pause.waitsFor; {
+	case t == nil || !t.thread.Held() || t.thread == e.Thread:
+	case t.borrows():
+		// The thread that made this process cannot stop before its execve.
+		w.pause.done()
+		w.pause.hurry = true
+		w.make(t)
+	case t.thread.Process == e.Thread.Process:
+		w.tracer.Again(t.thread)
+		w.tracer.Continue(t.thread)
+	}
+	w.tracer.Continue(e.Thread)
+}

@@ -1,0 +1,133 @@
+package narrate
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
+	"gonsrun/internal/trace"
+)
+
+// mayBeTold is a quick look at a call, before anything is read.
+func mayBeTold(c *trace.Call) bool {
+	switch c.Name() {
+	case "":
+		return false
+	case "prctl":
+		return c.Values[0] == unix.PR_SET_PDEATHSIG
+	case "clone", "clone3":
+		return c.MakesProcess()
+	case "unlinkat":
+		return c.Values[2]&unix.AT_REMOVEDIR != 0
+	case "waitid":
+		return c.Values[3]&unix.WNOHANG == 0
+	case "wait4":
+		return c.Values[2]&unix.WNOHANG == 0
+	}
+	return true
+}
+
+// isTold reports whether a call, now that it is read, belongs to the story: of
+// folders and files only cgroups do.
+func isTold(c *trace.Call) bool {
+	switch c.Name() {
+	case "write", "mkdir", "mkdirat", "rmdir", "unlinkat":
+		_, ok := treeOf(c.Path)
+		return ok
+	}
+	return true
+}
+
+// belongs reports whether a call belongs to the story: the host's side or the
+// container's makes it. A process in no new namespaces is the container's side if
+// a comment says why it is made, or if it starts this program once more; all
+// others are helpers.
+func (w *watcher) belongs(t *told, frames []frame) bool {
+	p := t.thread.Process
+	switch {
+	case p == w.host:
+		if t.call.Waits() && (w.container == nil || !t.call.WaitsFor(w.container.ID)) {
+			return false
+		}
+		t.reason = w.program.reason(frames)
+		return !t.call.MakesProcess() || len(namespaceKinds(t.call.CloneFlags())) > 0 || t.reason.commented
+	case !w.isContainer(p):
+		if t.call.Name() != "execve" || w.container != nil || p.Parent != w.host || !w.isProgram(p, t.call.Path) {
+			return false
+		}
+		w.container, w.pidInside = p, p.ID
+	}
+	t.reason = w.program.reason(frames)
+	return true
+}
+
+// isContainer reports whether p is a process of the container's side.
+func (w *watcher) isContainer(p *trace.Process) bool {
+	for ; p != nil && p != w.host; p = p.Parent {
+		if p == w.container {
+			return true
+		}
+	}
+	return false
+}
+
+// speaker is who makes a call.
+func (w *watcher) speaker(p *trace.Process, r reason) speaker {
+	s := speaker{side: Host, pid: p.ID, where: r.String()}
+	if p == w.host {
+		return s
+	}
+	s.side = Container
+	if !proc.IsOurs() {
+		if p == w.container {
+			s.pid = w.pidInside
+		}
+		return s
+	}
+	pids := strings.Fields(proc.StatusField(strconv.Itoa(p.ID), "NSpid"))
+	if len(pids) > 0 {
+		s.pid, _ = strconv.Atoi(pids[len(pids)-1])
+	}
+	return s
+}
+
+// isProgram reports whether path, as process sees it, is the program itself.
+func (w *watcher) isProgram(p *trace.Process, path string) bool {
+	if path == "/proc/self/exe" {
+		return true
+	}
+	return proc.IsOurs() && proc.SameFile("/proc/self/exe", w.outside(p, path))
+}
+
+// outside is a path of a process as we can open it.
+func (w *watcher) outside(p *trace.Process, path string) string {
+	dir := "/proc/" + strconv.Itoa(p.ID)
+	if filepath.IsAbs(path) {
+		return dir + "/root" + path
+	}
+	return dir + "/cwd/" + path
+}
+
+// runsProgram reports whether a process runs the narrated program.
+func (w *watcher) runsProgram(p *trace.Process, t *told) bool {
+	if proc.IsOurs() {
+		return proc.SameFile("/proc/self/exe", "/proc/"+strconv.Itoa(p.ID)+"/exe")
+	}
+	return t != nil && !t.command
+}
+
+// borrows reports whether the call is made by a new process that still has its
+// maker's memory, see CLONE_VFORK in clone(2).
+func (t *told) borrows() bool { return t.byGo && t.speaker.side == Container }
+
+// processes are the program's processes.
+func (w *watcher) processes() []int {
+	ids := []int{w.host.ID}
+	if w.container != nil {
+		ids = append(ids, w.container.ID)
+	}
+	return ids
+}
