@@ -82,8 +82,8 @@ func TestRenew(t *testing.T) {
 func TestDifference(t *testing.T) {
 	lines := strings.Fields("a b c d e f g h i j k l")
 	changed := strings.Fields("a b c D e f g h i j k l m")
-	want := strings.Split("--- old\n+++ new\n@@ -2,5 +2,5 @@\n b\n c\n-d\n+D\n e\n f\n@@ -11,2 +11,3 @@\n k\n l\n+m", "\n")
-	if got := difference("old", "new", lines, changed); !slices.Equal(got, want) {
+	want := strings.Split("--- old\n+++ new\n@@ -2,5 +12,5 @@\n b\n c\n-d\n+D\n e\n f\n@@ -11,2 +21,3 @@\n k\n l\n+m", "\n")
+	if got := difference(listing{"old", 0, lines}, listing{"new", 10, changed}); !slices.Equal(got, want) {
 		t.Errorf("got:\n%s\nexpected:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

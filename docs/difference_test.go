@@ -4,10 +4,17 @@ import "fmt"
 
 const context = 2 // unchanged lines shown around a change
 
+// listing is what is compared of a file: its lines from one on.
+type listing struct {
+	name  string
+	above int // lines that stand above
+	lines []string
+}
+
 // difference returns the difference between two files as diff -U2 prints it.
-func difference(oldName, newName string, old, new []string) []string {
-	edits := shortestEdits(old, new)
-	out := []string{"--- " + oldName, "+++ " + newName}
+func difference(old, new listing) []string {
+	edits := shortestEdits(old.lines, new.lines)
+	out := []string{"--- " + old.name, "+++ " + new.name}
 	for i := 0; i < len(edits); {
 		if edits[i].mark == ' ' {
 			i++
@@ -21,14 +28,14 @@ func difference(oldName, newName string, old, new []string) []string {
 			}
 		}
 		end := min(len(edits), last+context+1)
-		out = append(out, hunk(edits[:first], edits[first:end])...)
+		out = append(out, hunk(old.above, new.above, edits[:first], edits[first:end])...)
 		i = end
 	}
 	return out
 }
 
-// hunk writes some of the edits, with where they stand.
-func hunk(before, edits []edit) (lines []string) {
+// hunk writes some of the edits, with where they stand in the two files.
+func hunk(oldAbove, newAbove int, before, edits []edit) (lines []string) {
 	count := func(edits []edit, other byte) (n int) {
 		for _, e := range edits {
 			if e.mark != other {
@@ -37,7 +44,7 @@ func hunk(before, edits []edit) (lines []string) {
 		}
 		return n
 	}
-	lines = []string{fmt.Sprintf("@@ -%d,%d +%d,%d @@", count(before, '+')+1, count(edits, '+'), count(before, '-')+1, count(edits, '-'))}
+	lines = []string{fmt.Sprintf("@@ -%d,%d +%d,%d @@", oldAbove+count(before, '+')+1, count(edits, '+'), newAbove+count(before, '-')+1, count(edits, '-'))}
 	for _, e := range edits {
 		if e.line == "" && e.mark == ' ' {
 			lines = append(lines, "")

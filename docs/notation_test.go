@@ -113,7 +113,7 @@ func shape(number string) string {
 
 var (
 	margin  = regexp.MustCompile(`^( ?(?:host|container) \d+)?( main\.go:\d+)? *│ ?`)
-	manPage = regexp.MustCompile(`  man 2 \w+$`)
+	manPage = regexp.MustCompile(`  man \d \w+$`)
 	broken  = regexp.MustCompile(`([/|,]) `)
 )
 

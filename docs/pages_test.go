@@ -123,7 +123,7 @@ func TestDifferences(t *testing.T) {
 				t.Errorf("%s:%d: a difference on a page that no lesson stands before", p.name, b.start)
 				continue
 			}
-			want := difference(lessons[n-1]+"/main.go", lesson+"/main.go", source(t, lessons[n-1]), source(t, lesson))
+			want := difference(source(t, lessons[n-1]), source(t, lesson))
 			if slices.Equal(b.lines, want) {
 				continue
 			}
@@ -138,16 +138,16 @@ func TestDifferences(t *testing.T) {
 	}
 }
 
-// source returns the lines of a lesson's main.go, without the comment at its
-// head, which is the manual.
-func source(t *testing.T, lesson string) []string {
+// source returns a lesson's main.go without the comment at its head, which is
+// the manual.
+func source(t *testing.T, lesson string) listing {
 	t.Helper()
-	text, err := os.ReadFile("../" + lesson + "/main.go")
+	whole, err := os.ReadFile("../" + lesson + "/main.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, body, _ := strings.Cut(string(text), "\npackage main\n")
-	return strings.Split(strings.TrimSuffix(body, "\n"), "\n")
+	manual, body, _ := strings.Cut(string(whole), "\npackage main\n")
+	return listing{lesson + "/main.go", strings.Count(manual, "\n") + 2, strings.Split(strings.TrimSuffix(body, "\n"), "\n")}
 }
 
 // Code on a page stands so in the source: ```go step03-pid/main.go

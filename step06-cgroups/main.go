@@ -52,7 +52,7 @@ func run(command []string) int {
 		// A cgroup with no process in it can be removed, like an empty folder.
 		group.rmdir()
 	}()
-	// A new folder in a cgroup tree is a new cgroup. The kernel fills it with files: a limit is what one writes there.
+	// A new folder in a cgroup tree is a new cgroup: the kernel puts files in it, and writing to them sets limits.
 	must(group.mkdir())
 	// At most 20 tasks: each thread of a process counts, too. A fork bomb stops there.
 	must(group.write("pids.max", pidsMax))
