@@ -321,8 +321,8 @@ func (w *watcher) execed(e trace.Event) {
 	if t != nil {
 		w.answer(t, nil)
 	}
-	w.returned(e.Thread.Process)
-	switch p := e.Thread.Process; {
+	p := e.Thread.Process
+	switch {
 	case p == w.host:
 		w.tracer.Continue(e.Thread)
 	case !w.runsProgram(p, t):
@@ -332,6 +332,7 @@ func (w *watcher) execed(e trace.Event) {
 	default:
 		w.tracer.Continue(e.Thread)
 	}
+	w.returned(p)
 }
 
 // forget is a thread that has ended, perhaps in the middle of a call.

@@ -133,7 +133,24 @@ func Seize(pid int) (*Tracer, error) {
 			more = true
 		}
 	}
-	go t.wait()
+	// Whether the kernel can say what is called, it says of a stopped thread only.
+	first := stop{thread: pid}
+	for {
+		_, err := syscall.Wait4(pid, &first.status, syscall.WALL, nil)
+		if err == nil {
+			break
+		}
+		if err != syscall.EINTR {
+			return nil, fmt.Errorf("wait4(%d): %w", pid, err)
+		}
+	}
+	if _, err := getSyscallInfo(pid); err == unix.EIO && first.status.Stopped() {
+		ptrace(unix.PTRACE_DETACH, pid, 0, 0)
+		delete(t.threads, pid)
+		t.letGo()
+		return nil, ErrOldKernel
+	}
+	go t.wait(first)
 	return t, nil
 }
 
@@ -164,9 +181,10 @@ func (t *Tracer) Root() *Process { return t.root }
 
 // wait collects the stops. It is a goroutine of its own, for whoever uses the
 // tracer has more to wait for; a process's stops can be collected by any of its
-// threads. It ends with the last traced thread.
-func (t *Tracer) wait() {
+// threads. It ends with the last traced thread. The first stop Seize has seen.
+func (t *Tracer) wait(first stop) {
 	defer close(t.stops)
+	t.stops <- first
 	for {
 		var status syscall.WaitStatus
 		id, err := syscall.Wait4(-1, &status, syscall.WALL, nil)
