@@ -148,6 +148,7 @@ func (w *watcher) loop() {
 			w.pass(sig.(syscall.Signal))
 		case <-look:
 			w.lookAsleep()
+			w.pause.again()
 		}
 	}
 }
@@ -187,7 +188,10 @@ func (w *watcher) handle(e trace.Event) bool {
 		w.tracer.Continue(e.Thread)
 	case trace.Ended:
 		w.forget(e.Thread)
-		return e.Thread != nil && !(e.Thread.Process == w.host && e.Thread.ID == w.host.ID)
+		if len(e.Thread.Process.Threads) == 0 {
+			w.returned(e.Thread.Process) // killed, and never Ending
+		}
+		return e.Thread.Process != w.host || len(w.host.Threads) > 0
 	}
 	return true
 }
@@ -199,13 +203,21 @@ func (w *watcher) end() {
 	w.print.end()
 }
 
+// noted is what entry has noted of the call that an event is about, nil for nothing.
+func noted(e trace.Event) *told {
+	if e.Call == nil {
+		return nil
+	}
+	t, _ := e.Call.Note.(*told)
+	return t
+}
+
 // entry is a call that a thread is about to make.
 func (w *watcher) entry(e trace.Event) {
-	if t, ok := e.Thread.Note.(*told); ok && t != nil && t.call == e.Call {
+	if t := noted(e); t != nil {
 		w.wait(t) // Ctrl-Z has stopped it while it waited for a key
 		return
 	}
-	e.Thread.Note = nil
 	if !mayBeTold(e.Call) {
 		w.tracer.Continue(e.Thread)
 		return
@@ -233,7 +245,7 @@ func (w *watcher) entry(e trace.Event) {
 	if t.reason.why == "" {
 		t.reason.why = sentence(e.Call, again)
 	}
-	e.Thread.Note = t
+	e.Call.Note = t
 	if w.pause.waitsFor != nil {
 		w.queue = append(w.queue, t)
 		return
@@ -280,8 +292,7 @@ func (w *watcher) make(t *told) {
 
 // exit is a call that has been answered.
 func (w *watcher) exit(e trace.Event) {
-	t, _ := e.Thread.Note.(*told)
-	e.Thread.Note = nil
+	t := noted(e)
 	if t != nil && !t.born {
 		e.Call.ReadAnswer()
 		w.answer(t, nil)
@@ -292,8 +303,8 @@ func (w *watcher) exit(e trace.Event) {
 // born is a clone that has made a process. It is told now: where the new one
 // borrows the memory (CLONE_VFORK), the call returns later.
 func (w *watcher) born(e trace.Event) {
-	t, _ := e.Thread.Note.(*told)
-	if t != nil && t.call == e.Call {
+	t := noted(e)
+	if t != nil {
 		if e.Thread.Process == w.host {
 			w.container, w.pidInside = e.Child, e.Child.ID
 			if e.Call.CloneFlags()&unix.CLONE_NEWPID != 0 {
@@ -314,8 +325,7 @@ func (w *watcher) born(e trace.Event) {
 // execed is a process that has become another program: the container's side of
 // ours is held until the host's waits, the command is let go.
 func (w *watcher) execed(e trace.Event) {
-	t, _ := e.Thread.Note.(*told)
-	e.Thread.Note = nil
+	t := noted(e)
 	w.program.loaded(e.Thread.Process)
 	w.pause.hurry = false
 	if t != nil {

@@ -27,7 +27,21 @@ type Call struct {
 	// Wait is what a waitid or wait4 was told, nil without an answer.
 	Wait *Waited
 
-	process *Process
+	// Note is the user's own, for what it wants to remember until the answer.
+	Note any
+
+	thread  *Thread
+	arch    uint32 // AUDIT_ARCH_…: which table the number belongs to
+	pointer uint64 // the instruction and stack pointers of who calls
+	stack   uint64
+	skip    skip
+	clone   *cloneArguments // once they are read
+}
+
+// cloneArguments are what a clone or clone3 was asked for.
+type cloneArguments struct {
+	flags  uint64
+	signal syscall.Signal // for the parent at the new process's end; 0 for none
 }
 
 // Waited is what the kernel tells of a process that has ended: CLD_EXITED with
@@ -39,8 +53,14 @@ type Waited struct {
 	Status int
 }
 
-// Name is the call's name, "" for one that Read does not know.
-func (c *Call) Name() string { return Name(c.Number) }
+// Name is the call's name, "" for one that Read does not know. A 32-bit program's
+// numbers mean other calls, which Read knows none of.
+func (c *Call) Name() string {
+	if c.arch != ourArch {
+		return ""
+	}
+	return Name(c.Number)
+}
 
 // Errno is the error that the call was answered with, 0 for none.
 func (c *Call) Errno() syscall.Errno {
@@ -70,21 +90,42 @@ func (c *Call) Text() string {
 	return text + ")"
 }
 
-// CloneFlags are the flags of a clone or clone3, with the signal that the new
+// CloneFlags are the flags of a clone or clone3, without the signal that the new
 // process sends at its end; 0 for another call.
-func (c *Call) CloneFlags() uint64 {
-	switch c.Number {
-	case unix.SYS_CLONE:
-		return c.Values[0]
-	case unix.SYS_CLONE3: // struct clone_args begins with the flags; exit_signal is its fifth word
-		flags, _ := c.process.Memory().Word(c.Values[0])
-		signal, _ := c.process.Memory().Word(c.Values[0] + 32)
-		return flags | signal
+func (c *Call) CloneFlags() uint64 { return c.cloned().flags }
+
+// cloned reads what a clone was asked for, once: the memory of a clone3 can
+// change.
+func (c *Call) cloned() cloneArguments {
+	if c.clone != nil {
+		return *c.clone
 	}
-	return 0
+	c.clone = &cloneArguments{}
+	const signal = 0xff // CSIGNAL
+	switch c.Name() {
+	case "clone": // the kernel takes the lower half
+		c.clone.flags, c.clone.signal = c.Values[0]&^signal&0xffffffff, syscall.Signal(c.Values[0]&signal)
+	case "clone3": // struct clone_args begins with the flags; exit_signal is its fifth word
+		c.clone.flags, _ = c.memory().Word(c.Values[0])
+		word, _ := c.memory().Word(c.Values[0] + 32)
+		c.clone.signal = syscall.Signal(word)
+	}
+	return *c.clone
 }
 
 func (c *Call) makesThread() bool { return c.CloneFlags()&unix.CLONE_THREAD != 0 }
+
+// mayMake reports whether the call can make a thread or a process.
+func (c *Call) mayMake() bool {
+	switch c.Name() {
+	case "clone", "clone3", "fork", "vfork":
+		return true
+	}
+	return c.arch != ourArch || c.Number&x32Bit != 0
+}
+
+// memory is the memory of who makes the call.
+func (c *Call) memory() Memory { return c.thread.Memory() }
 
 // MakesProcess reports whether the call is one that makes a process, and not a
 // thread.

@@ -61,22 +61,3 @@ func eventMessage(thread int) int {
 	}
 	return int(message)
 }
-
-// registers reads the general registers of a stopped thread.
-func registers(thread int) (r registerSet, err error) {
-	vector := unix.Iovec{Base: (*byte)(unsafe.Pointer(&r)), Len: uint64(unsafe.Sizeof(r))}
-	err = ptrace(unix.PTRACE_GETREGSET, thread, noteRegisters, uintptr(unsafe.Pointer(&vector)))
-	return r, err
-}
-
-// setRegisters writes them back.
-func setRegisters(thread int, r registerSet) error {
-	vector := unix.Iovec{Base: (*byte)(unsafe.Pointer(&r)), Len: uint64(unsafe.Sizeof(r))}
-	return ptrace(unix.PTRACE_SETREGSET, thread, noteRegisters, uintptr(unsafe.Pointer(&vector)))
-}
-
-// Sets of registers, see NT_PRSTATUS in elf(5) and linux/elf.h.
-const (
-	noteRegisters  = 1
-	noteSystemCall = 0x404 // NT_ARM_SYSTEM_CALL
-)

@@ -31,7 +31,7 @@ func (c *Call) Read() {
 	case "setns":
 		c.Arguments = []string{c.descriptor(v[0]), flags(v[1], cloneFlags)}
 	case "sethostname", "setdomainname":
-		c.Data, _ = c.process.Memory().Bytes(v[0], v[1])
+		c.Data, _ = c.memory().Bytes(v[0], v[1])
 		c.Arguments = []string{Quote(string(c.Data)), strconv.FormatUint(v[1], 10)}
 	case "chroot", "chdir", "rmdir":
 		c.Arguments = []string{c.path(v[0])}
@@ -51,7 +51,7 @@ func (c *Call) Read() {
 		c.Arguments = []string{c.directory(v[0]), c.path(v[1]), flags(v[2], unlinkFlags)}
 	case "write":
 		c.Path, _ = c.file(v[0])
-		c.Data, _ = c.process.Memory().Bytes(v[1], min(v[2], 4096))
+		c.Data, _ = c.memory().Bytes(v[1], min(v[2], 4096))
 		c.Arguments = []string{c.descriptor(v[0]), Quote(string(c.Data)), strconv.FormatUint(v[2], 10)}
 	case "prctl":
 		c.readPrctl()
@@ -81,21 +81,21 @@ func (c *Call) ReadAnswer() {
 
 // readClone prints the flags in the order of their values, and the signal last.
 func (c *Call) readClone() {
-	all := c.CloneFlags()
-	text := flags(all&^0xff, cloneFlags)
-	if sig := syscall.Signal(all & 0xff); sig != 0 {
-		if all&^0xff == 0 {
-			text = signalName(sig)
-		} else {
-			text += "|" + signalName(sig)
-		}
-	}
+	asked := c.cloned()
+	text := flags(asked.flags, cloneFlags)
 	if c.Name() == "clone3" {
-		c.Arguments = []string{"{flags=" + text + ", …}", strconv.FormatUint(c.Values[1], 10)}
+		if c.Values[0] == 0 {
+			c.Arguments = []string{"NULL", strconv.FormatUint(c.Values[1], 10)}
+			return
+		}
+		c.Arguments = []string{fmt.Sprintf("{flags=%s, exit_signal=%s, …}", text, signalName(asked.signal)), strconv.FormatUint(c.Values[1], 10)}
 		return
 	}
+	if asked.signal != 0 {
+		text = strings.TrimPrefix(text+"|", "0|") + signalName(asked.signal)
+	}
 	c.Arguments = []string{"child_stack=" + nullOr(c.Values[1], left), "flags=" + text}
-	if all&(unix.CLONE_PIDFD|unix.CLONE_PARENT_SETTID) != 0 {
+	if asked.flags&(unix.CLONE_PIDFD|unix.CLONE_PARENT_SETTID) != 0 {
 		c.Arguments = append(c.Arguments, "parent_tid="+left)
 	}
 }
@@ -109,7 +109,7 @@ func (c *Call) readMount() {
 	case v[3]&ignoreKind != 0:
 		kind = nullOr(v[2], left)
 	case v[4] != 0:
-		if text, err := c.process.Memory().String(v[4]); err == nil {
+		if text, err := c.memory().String(v[4]); err == nil {
 			data = Quote(text)
 		}
 	}
@@ -131,7 +131,7 @@ func (c *Call) readPrctl() {
 // readSiginfo reads the siginfo_t of waitid: si_signo, si_errno, si_code, then at
 // 16 si_pid, si_uid, si_status. See sigaction(2).
 func (c *Call) readSiginfo() {
-	info, err := c.process.Memory().Bytes(c.Values[2], 128)
+	info, err := c.memory().Bytes(c.Values[2], 128)
 	if err != nil {
 		return
 	}
@@ -147,7 +147,7 @@ func (c *Call) readSiginfo() {
 
 // readStatus reads the status word of wait4, see wait(2).
 func (c *Call) readStatus() {
-	word, err := c.process.Memory().Bytes(c.Values[1], 4)
+	word, err := c.memory().Bytes(c.Values[1], 4)
 	if err != nil {
 		return
 	}
@@ -202,7 +202,7 @@ func (c *Call) waitedFor() string {
 
 // string reads a string argument and quotes it.
 func (c *Call) string(address uint64) string {
-	text, err := c.process.Memory().String(address)
+	text, err := c.memory().String(address)
 	switch {
 	case address == 0:
 		return "NULL"
@@ -214,12 +214,12 @@ func (c *Call) string(address uint64) string {
 
 // path is string for the path that the call is about.
 func (c *Call) path(address uint64) string {
-	c.Path, _ = c.process.Memory().String(address)
+	c.Path, _ = c.memory().String(address)
 	return c.string(address)
 }
 
 func (c *Call) vector(address uint64) string {
-	list, err := c.process.Memory().Strings(address)
+	list, err := c.memory().Strings(address)
 	if err != nil {
 		return left
 	}
@@ -250,7 +250,7 @@ func (c *Call) file(value uint64) (string, bool) {
 	if !proc.IsOurs() {
 		return "", false
 	}
-	dir, fd := "/proc/"+strconv.Itoa(c.process.ID), strconv.Itoa(int(int32(value)))
+	dir, fd := "/proc/"+strconv.Itoa(c.thread.ID), strconv.Itoa(int(int32(value)))
 	file, err := os.Readlink(dir + "/fd/" + fd)
 	if err != nil {
 		return "", false

@@ -10,7 +10,7 @@ func (t *Thread) Stack() []uint64 {
 	if err != nil {
 		return nil
 	}
-	memory := t.Process.Memory()
+	memory := t.Memory()
 	counters := []uint64{t.pointer, callerOf(memory, &r)}
 	const deepest = 64
 	for frame := framePointer(&r); frame != 0 && len(counters) < deepest; {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -25,7 +26,7 @@ const (
 	Signal              // a signal is about to be delivered
 	Stopped             // a signal has stopped the process (Ctrl-Z); Continue lets it be so
 	Resumed             // and SIGCONT has let it go on
-	Ending              // the process is about to end
+	Ending              // the process is about to end: its last thread is; SIGKILL can leave that out
 	Ended               // the thread is gone; there is nothing to continue
 )
 
@@ -33,30 +34,26 @@ const (
 type Event struct {
 	Kind   Kind
 	Thread *Thread
-	Call   *Call
+	Call   *Call // nil for Born and Execed of a call that began before the seizing
 	Child  *Process
 	Signal syscall.Signal
+	Status syscall.WaitStatus // how an Ended thread has ended; 0 for one that another's execve ended
 }
 
 // Thread is a traced thread.
 type Thread struct {
-	ID      int
+	ID      int // an execve by another thread than the first changes it
 	Process *Process
 
-	// Note is the user's own, for what it wants to remember until the exit.
-	Note any
-
-	pointer  uint64 // the instruction pointer at the last entry or exit
-	call     *Call  // what it has asked and not been answered
-	restarts bool   // the kernel said that the call will be made again
-	handles  bool   // meanwhile a handler of a signal runs
-	nested   bool   // and makes a call
-	inject   int64  // what to answer instead of the kernel, when skip
-	skip     skip
-	signal   syscall.Signal // to be delivered
-	stopped  bool           // by a signal: LISTEN, not go on
-	held     bool           // it waits for Continue
-	early    bool           // it was seen before the clone that made it
+	pointer     uint64  // the instruction pointer at the last entry
+	call        *Call   // what it has asked and not been answered
+	asks        bool    // it is stopped at the entry of that
+	interrupted []*Call // what the kernel may begin once more, when a signal's handler has run
+	signal      syscall.Signal
+	stopped     bool  // by a signal: LISTEN, not go on
+	ending      bool  // it has nothing more to do
+	held        bool  // it waits for Continue
+	early       *stop // its last stop, while the clone that made it is not reported
 }
 
 type skip int
@@ -76,8 +73,9 @@ type Process struct {
 	leaves bool // Detach was called, and not all threads are let go
 }
 
-// Memory is the process's memory.
-func (p *Process) Memory() Memory { return Memory(p.ID) }
+// Memory is the process's memory, as the thread sees it. The first thread may
+// have ended before the others: then the process's own number leads to none.
+func (t *Thread) Memory() Memory { return Memory(t.ID) }
 
 // Tracer traces a program and what it starts.
 type Tracer struct {
@@ -108,21 +106,23 @@ var ErrOldKernel = errors.New("PTRACE_GET_SYSCALL_INFO: this kernel is older tha
 // Seize starts to trace a running process with all its threads. It does not stop
 // them, but for a moment. The error wraps the errno: EPERM when the process is
 // traced already, when /proc/sys/kernel/yama/ptrace_scope forbids it, or when it
-// is somebody else's; ESRCH when it is gone.
+// is somebody else's; ESRCH when it is gone. It is ErrOldKernel before Linux 5.3.
 //
 // Where /proc shows another PID namespace, the threads cannot be found: then the
 // first thread is seized, and those that it makes.
 func Seize(pid int) (*Tracer, error) {
 	t := &Tracer{threads: map[int]*Thread{}, stops: make(chan stop), root: &Process{ID: pid}}
+	left := map[int]bool{} // what we need not look at again
 	for more := true; more; {
 		more = false
 		for _, id := range threadsOf(pid) {
-			if t.threads[id] != nil {
+			if left[id] || t.threads[id] != nil {
 				continue
 			}
 			err := ptrace(unix.PTRACE_SEIZE, id, 0, options)
-			if err == unix.ESRCH && id != pid {
-				continue // it has just ended
+			if err != nil && (err == unix.ESRCH && id != pid || isOver(pid, id)) {
+				left[id] = true // it has just ended, or a seized one has just made it
+				continue
 			}
 			if err != nil {
 				t.letGo()
@@ -133,34 +133,55 @@ func Seize(pid int) (*Tracer, error) {
 			more = true
 		}
 	}
-	// Whether the kernel can say what is called, it says of a stopped thread only.
-	first := stop{thread: pid}
-	for {
-		_, err := syscall.Wait4(pid, &first.status, syscall.WALL, nil)
-		if err == nil {
-			break
-		}
-		if err != syscall.EINTR {
-			return nil, fmt.Errorf("wait4(%d): %w", pid, err)
+	for id := range t.threads {
+		if !canAsk(id) {
+			t.letGo()
+			return nil, ErrOldKernel
 		}
 	}
-	if _, err := getSyscallInfo(pid); err == unix.EIO && first.status.Stopped() {
-		ptrace(unix.PTRACE_DETACH, pid, 0, 0)
-		delete(t.threads, pid)
-		t.letGo()
-		return nil, ErrOldKernel
+	if len(t.threads) == 0 {
+		return nil, fmt.Errorf("ptrace(PTRACE_SEIZE, %d): %w", pid, unix.ESRCH)
 	}
-	go t.wait(first)
+	go t.wait()
 	return t, nil
+}
+
+// canAsk reports whether this kernel has PTRACE_GET_SYSCALL_INFO, and no filter
+// refuses it. Of a thread that runs, as most do here, an older kernel does not say
+// that it lacks that: then its number does.
+func canAsk(thread int) bool {
+	if _, err := getSyscallInfo(thread); err != unix.ESRCH {
+		return err == nil
+	}
+	var name unix.Utsname
+	var major, minor int
+	unix.Uname(&name)
+	n, _ := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &major, &minor)
+	return n < 2 || major > 5 || major == 5 && minor >= 3
+}
+
+// isOver reports whether a thread that cannot be seized need not be: it has ended
+// and only its entry is left, or it is traced by us since it was made.
+func isOver(pid, thread int) bool {
+	status := proc.Read(fmt.Sprintf("/proc/%d/task/%d/status", pid, thread))
+	state, tracer := proc.Field(status, "State"), proc.Field(status, "TracerPid")
+	return proc.IsOurs() && (strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X") || tracer == strconv.Itoa(unix.Gettid()))
 }
 
 // letGo undoes half a seizing: a thread must stop before it can be let go.
 func (t *Tracer) letGo() {
-	for id := range t.threads {
+	const ourThread = 0x20000000 // __WNOTHREAD: what this thread traces, and nobody else's children
+	t.Detach(t.root)
+	for len(t.threads) > 0 {
 		var status syscall.WaitStatus
-		if _, err := syscall.Wait4(id, &status, syscall.WALL, nil); err == nil && status.Stopped() {
-			ptrace(unix.PTRACE_DETACH, id, 0, 0)
+		id, err := syscall.Wait4(-1, &status, syscall.WALL|ourThread, nil)
+		if err == syscall.EINTR {
+			continue
 		}
+		if err != nil {
+			return
+		}
+		t.Event(stop{id, status})
 	}
 }
 
@@ -181,10 +202,9 @@ func (t *Tracer) Root() *Process { return t.root }
 
 // wait collects the stops. It is a goroutine of its own, for whoever uses the
 // tracer has more to wait for; a process's stops can be collected by any of its
-// threads. It ends with the last traced thread. The first stop Seize has seen.
-func (t *Tracer) wait(first stop) {
+// threads. It ends with the last traced thread.
+func (t *Tracer) wait() {
 	defer close(t.stops)
-	t.stops <- first
 	for {
 		var status syscall.WaitStatus
 		id, err := syscall.Wait4(-1, &status, syscall.WALL, nil)
@@ -214,56 +234,67 @@ func (t *Tracer) add(id int, p *Process) *Thread {
 func (t *Tracer) Event(s stop) (Event, bool) {
 	thread := t.threads[s.thread]
 	switch {
-	case s.status.Exited() || s.status.Signaled():
-		return t.ended(thread)
-	case thread == nil || thread.early:
-		t.stranger(s)
+	case thread == nil && s.ended():
+		return Event{}, false // somebody else's child
+	case thread == nil:
+		// A new thread's first stop can come before the event of the clone that
+		// made it. It waits for that.
+		t.threads[s.thread] = &Thread{ID: s.thread, early: &s}
 		return Event{}, false
+	case thread.early != nil:
+		thread.early = &s // something has killed it meanwhile
+		return Event{}, false
+	case s.ended():
+		return t.ended(thread, s.status)
 	}
+	thread.held, thread.asks = true, false
 	if thread.Process.leaves {
-		t.leave(thread, s.status)
+		t.leave(thread, s)
 		return Event{}, false
 	}
-	thread.held = true
-	sig := s.status.StopSignal()
-	event := int(s.status) >> 16
-	switch {
-	case sig == unix.SIGTRAP|0x80:
+	wasStopped := thread.stopped
+	thread.stopped = s.isGroupStop()
+	switch event := s.event(); {
+	case s.isSystemCall():
 		return t.systemCall(thread)
-	case isBirth(s.status):
+	case s.isBirth():
 		return t.born(thread)
 	case event == unix.PTRACE_EVENT_EXEC:
-		return t.execed(thread)
+		return t.execed(thread), true
 	case event == unix.PTRACE_EVENT_EXIT:
-		if thread.ID == thread.Process.ID {
+		thread.ending = true
+		if thread.Process.isEnding() {
 			return Event{Kind: Ending, Thread: thread}, true
 		}
 		return t.goOn(thread)
-	case event == unix.PTRACE_EVENT_STOP && sig != unix.SIGTRAP:
-		thread.stopped = true
-		return Event{Kind: Stopped, Thread: thread, Signal: sig}, true
-	case event == unix.PTRACE_EVENT_STOP:
-		if thread.stopped {
-			thread.stopped = false
-			return Event{Kind: Resumed, Thread: thread}, true
-		}
-		return t.goOn(thread)
+	case thread.stopped:
+		return Event{Kind: Stopped, Thread: thread, Signal: s.status.StopSignal()}, true
+	case wasStopped && event == unix.PTRACE_EVENT_STOP:
+		return Event{Kind: Resumed, Thread: thread}, true
 	case event != 0:
 		return t.goOn(thread)
 	}
-	thread.signal = sig
-	return Event{Kind: Signal, Thread: thread, Signal: sig}, true
+	thread.signal = s.status.StopSignal()
+	return Event{Kind: Signal, Thread: thread, Signal: thread.signal}, true
 }
 
-// stranger is a stop of a thread that is not known yet: its first one can come
-// before the event of the clone that made it, and it waits for that. Who is killed
-// then has no such event anymore, and ends.
-func (t *Tracer) stranger(s stop) {
-	if int(s.status)>>16 == unix.PTRACE_EVENT_EXIT {
-		ptrace(unix.PTRACE_CONT, s.thread, 0, 0)
-		return
-	}
-	t.threads[s.thread] = &Thread{ID: s.thread, early: true}
+func (s stop) ended() bool { return s.status.Exited() || s.status.Signaled() }
+
+// event is the PTRACE_EVENT_… of a stop, 0 for one that is a signal's.
+func (s stop) event() int { return int(s.status) >> 16 }
+
+func (s stop) isSystemCall() bool {
+	return s.event() == 0 && s.status.StopSignal() == unix.SIGTRAP|0x80
+}
+
+func (s stop) isBirth() bool {
+	event := s.event()
+	return event == unix.PTRACE_EVENT_CLONE || event == unix.PTRACE_EVENT_FORK || event == unix.PTRACE_EVENT_VFORK
+}
+
+// isGroupStop reports whether a signal has stopped the whole process.
+func (s stop) isGroupStop() bool {
+	return s.event() == unix.PTRACE_EVENT_STOP && s.status.StopSignal() != unix.SIGTRAP
 }
 
 func (t *Tracer) goOn(thread *Thread) (Event, bool) {
@@ -271,22 +302,57 @@ func (t *Tracer) goOn(thread *Thread) (Event, bool) {
 	return Event{}, false
 }
 
-func (t *Tracer) ended(thread *Thread) (Event, bool) {
-	if thread == nil {
-		return Event{}, false
+// isEnding reports whether all threads of the process are about to end: its first
+// one may end long before the others, and in an execve by another one it always
+// does.
+func (p *Process) isEnding() bool {
+	for _, thread := range p.Threads {
+		if !thread.ending {
+			return false
+		}
 	}
-	delete(t.threads, thread.ID)
-	if thread.early {
-		return Event{}, false
-	}
-	thread.held = false
+	return true
+}
+
+func (t *Tracer) ended(thread *Thread, status syscall.WaitStatus) (Event, bool) {
+	t.forget(thread)
+	t.adopt(thread)
 	p := thread.Process
-	p.Threads = slices.DeleteFunc(p.Threads, func(other *Thread) bool { return other == thread })
 	if p.leaves {
 		t.detachHeld(p)
 		return Event{}, false
 	}
-	return Event{Kind: Ended, Thread: thread}, true
+	return Event{Kind: Ended, Thread: thread, Status: status}, true
+}
+
+// forget is the end of a thread, for us.
+func (t *Tracer) forget(thread *Thread) {
+	if t.threads[thread.ID] == thread {
+		delete(t.threads, thread.ID)
+	}
+	thread.held = false
+	p := thread.Process
+	p.Threads = slices.DeleteFunc(p.Threads, func(other *Thread) bool { return other == thread })
+}
+
+// adopt cares for new threads that wait for the event of their clone, when
+// nobody is left who could report it: SIGKILL ends a thread before that.
+func (t *Tracer) adopt(maker *Thread) {
+	var orphans []*Thread
+	for _, thread := range t.threads {
+		if thread.early != nil {
+			orphans = append(orphans, thread)
+		} else if thread.call != nil && thread.call.mayMake() {
+			return
+		}
+	}
+	for _, orphan := range orphans {
+		if orphan.early.ended() {
+			delete(t.threads, orphan.ID)
+			continue
+		}
+		t.ready = append(t.ready, t.bring(maker, orphan.ID)...)
+	}
 }
 
 // systemCall is a stop at the entry or the exit of a call.
@@ -297,106 +363,191 @@ func (t *Tracer) systemCall(thread *Thread) (Event, bool) {
 	}
 	switch info.Op {
 	case infoEntry:
-		thread.pointer = info.Pointer
-		number := info.Number
-		if call := thread.call; call != nil && thread.restarts {
-			if number == call.Number && info.Args == call.Values || number == unix.SYS_RESTART_SYSCALL {
-				thread.restarts, thread.handles = false, false
-				if thread.skip == skipAgain {
-					thread.skip = skipNot
-					return Event{Kind: Entry, Thread: thread, Call: call}, true
-				}
-				return t.goOn(thread) // the same call, once more
-			}
-			if thread.handles {
-				thread.handles = number != unix.SYS_RT_SIGRETURN
-				thread.nested = true
-				return t.goOn(thread)
-			}
-			// The handler has returned, and the call with EINTR.
-			thread.restarts, thread.call = false, nil
-			call.Result = -int64(unix.EINTR)
-			t.ready = append(t.ready, Event{Kind: Entry, Thread: thread, Call: t.begin(thread, info)})
-			return Event{Kind: Exit, Thread: thread, Call: call}, true
-		}
-		return Event{Kind: Entry, Thread: thread, Call: t.begin(thread, info)}, true
+		return t.asked(thread, info)
 	case infoExit:
 		return t.answered(thread, info)
 	}
 	return t.goOn(thread)
 }
 
-func (t *Tracer) begin(thread *Thread, info syscallInfo) *Call {
-	thread.call = &Call{Number: info.Number, Values: info.Args, process: thread.Process}
-	return thread.call
+func (t *Tracer) asked(thread *Thread, info syscallInfo) (Event, bool) {
+	thread.pointer = info.Pointer
+	call := thread.resumed(info)
+	if call != nil && call.skip == skipNot {
+		thread.call = call
+		return t.goOn(thread) // the same call, once more
+	}
+	if call == nil {
+		call = &Call{Number: info.Number, Values: info.Args, thread: thread,
+			arch: info.Arch, pointer: info.Pointer, stack: info.Stack}
+	}
+	call.skip = skipNot
+	thread.call, thread.asks = call, true
+	return Event{Kind: Entry, Thread: thread, Call: call}, true
+}
+
+// resumed returns the call that the kernel makes once more after a signal, nil
+// when this is a new one. The calls of a signal's handler are new ones: they are
+// made from elsewhere on the stack. A handler that never returns (longjmp) leaves
+// its call behind, without an answer.
+func (t *Thread) resumed(info syscallInfo) *Call {
+	for i := len(t.interrupted) - 1; i >= 0; i-- {
+		call := t.interrupted[i]
+		if info.Arch != call.arch || info.Pointer != call.pointer || info.Stack != call.stack {
+			continue
+		}
+		same := info.Number == call.Number && info.Args == call.Values
+		if same || isRestart(info.Arch, info.Number) && i == len(t.interrupted)-1 {
+			t.interrupted = t.interrupted[:i]
+			return call
+		}
+	}
+	return nil
+}
+
+// deepest bounds how many interrupted calls of a thread are remembered.
+const deepest = 16
+
+func (t *Thread) interrupt(call *Call) {
+	if len(t.interrupted) == deepest {
+		t.interrupted = t.interrupted[1:]
+	}
+	t.interrupted = append(t.interrupted, call)
 }
 
 func (t *Tracer) answered(thread *Thread, info syscallInfo) (Event, bool) {
-	call := thread.call
-	if call == nil || thread.nested {
-		thread.nested = false
+	call, result := thread.call, int64(info.Number)
+	thread.call = nil
+	if call == nil {
 		return t.goOn(thread) // it was in this call when it was seized
 	}
-	result := int64(info.Number)
-	switch thread.skip {
-	case skipFail:
-		result, thread.skip = thread.inject, skipNot
-		setResult(thread.ID, result)
-	case skipAgain:
-		setAgain(thread.ID, call.Number)
-		thread.restarts = true
+	if call.skip == skipAgain {
+		t.again(thread, call)
 		return t.goOn(thread)
 	}
-	switch -result {
-	case errRestartSys, errRestartNoIntr, errRestartNoHand, errRestartRestart:
-		thread.restarts = true
-		return t.goOn(thread)
+	if call.skip == skipNot {
+		switch -result {
+		case errRestartSys, errRestartNoIntr, errRestartNoHand, errRestartRestart:
+			thread.interrupt(call)
+			return t.goOn(thread)
+		}
+		if isSigreturn(call.arch, call.Number) {
+			if call = thread.returned(info); call == nil {
+				return t.goOn(thread)
+			}
+		}
 	}
-	call.Result, thread.call = result, nil
+	call.Result = result
 	return Event{Kind: Exit, Thread: thread, Call: call}, true
+}
+
+// again is the exit of a call that is to begin once more. Whatever it was that
+// made the thread wait may be over: PTRACE_INTERRUPT makes sure that the kernel
+// looks for signals now, and begins the call again afterwards.
+func (t *Tracer) again(thread *Thread, call *Call) {
+	if setAgain(thread.ID, call.Number) == nil {
+		ptrace(unix.PTRACE_INTERRUPT, thread.ID, 0, 0)
+		thread.interrupt(call)
+	}
+}
+
+// returned is the exit of rt_sigreturn(2), by which a handler ends. It returns the
+// interrupted call whose caller goes on now, with EINTR for an answer; nil when
+// there is none, or when the kernel makes it once more: then the instruction
+// pointer stands before the call.
+func (t *Thread) returned(info syscallInfo) *Call {
+	for i := len(t.interrupted) - 1; i >= 0; i-- {
+		call := t.interrupted[i]
+		if info.Pointer == call.pointer && info.Stack == call.stack && int64(info.Number) == -int64(unix.EINTR) {
+			t.interrupted = t.interrupted[:i]
+			return call
+		}
+	}
+	return nil
 }
 
 // born is a thread that has made another thread, or a process.
 func (t *Tracer) born(thread *Thread) (Event, bool) {
 	id := eventMessage(thread.ID)
-	early := t.threads[id]
-	if early != nil && !early.early {
+	known := t.threads[id]
+	if id == 0 || known != nil && known.early == nil {
 		return t.goOn(thread)
 	}
-	sameProcess := thread.call != nil && thread.call.makesThread()
-	p := thread.Process
-	if !sameProcess {
-		p = &Process{ID: id, Parent: thread.Process}
+	events := t.bring(thread, id)
+	if len(events) == 0 {
+		return t.goOn(thread)
+	}
+	t.ready = append(t.ready, events[1:]...)
+	return events[0], true
+}
+
+// bring makes a new thread known: a thread of its maker's process goes on, a
+// process's first one waits. What it returns is to be reported.
+func (t *Tracer) bring(maker *Thread, id int) []Event {
+	var early *stop
+	if known := t.threads[id]; known != nil {
+		early = known.early
+	}
+	dead := early != nil && early.ended()
+	p := t.processOf(id)
+	if p == nil && dead && maker.call != nil && maker.call.makesThread() {
+		p = maker.Process
+	}
+	isNew := p == nil
+	if isNew {
+		p = &Process{ID: id, Parent: maker.Process}
 	}
 	child := t.add(id, p)
-	child.held = early != nil
-	if sameProcess {
+	child.held = early != nil && !dead
+	child.stopped = early != nil && early.isGroupStop()
+	child.ending = early != nil && early.event() == unix.PTRACE_EVENT_EXIT
+	var events []Event
+	if isNew {
+		events = append(events, Event{Kind: Born, Thread: maker, Call: maker.call, Child: p})
+	} else if p.leaves && child.held {
+		t.detach(child)
+	} else if !dead {
 		t.Continue(child)
-		return t.goOn(thread)
 	}
-	return Event{Kind: Born, Thread: thread, Call: thread.call, Child: p}, true
+	if dead {
+		t.forget(child)
+		events = append(events, Event{Kind: Ended, Thread: child, Status: early.status})
+	}
+	return events
+}
+
+// processOf returns the process that a thread belongs to, nil for a new process.
+// tgkill(2) without a signal is the kernel's own word for it, which needs no
+// /proc: ESRCH when the process has no such thread.
+func (t *Tracer) processOf(id int) *Process {
+	for _, thread := range t.threads {
+		if p := thread.Process; p != nil && p.ID != id && unix.Tgkill(p.ID, id, 0) != unix.ESRCH {
+			return p
+		}
+	}
+	return nil
 }
 
 // execed is a process that has become another program: its other threads are
 // gone, and the one that made the call has the first one's id.
-func (t *Tracer) execed(thread *Thread) (Event, bool) {
-	p := thread.Process
-	former := t.threads[eventMessage(thread.ID)]
-	if former == nil {
-		former = thread
+func (t *Tracer) execed(thread *Thread) Event {
+	p, id := thread.Process, thread.ID
+	if former := t.threads[eventMessage(id)]; former != nil && former.Process == p {
+		thread = former
 	}
-	call := former.call
-	for _, other := range p.Threads {
+	for _, other := range slices.Clone(p.Threads) {
+		t.forget(other)
 		if other != thread {
-			delete(t.threads, other.ID)
+			t.ready = append(t.ready, Event{Kind: Ended, Thread: other})
 		}
 	}
-	thread.Note, thread.call, thread.restarts = former.Note, nil, false
-	p.Threads = []*Thread{thread}
+	call := thread.call
+	*thread = Thread{ID: id, Process: p, pointer: thread.pointer, held: true}
+	t.threads[id], p.Threads = thread, []*Thread{thread}
 	if call != nil {
 		call.Result = 0
 	}
-	return Event{Kind: Execed, Thread: thread, Call: call}, true
+	return Event{Kind: Execed, Thread: thread, Call: call}
 }
 
 // Next returns an event that was found while looking at another one.
@@ -421,7 +572,6 @@ func (t *Tracer) Continue(thread *Thread) {
 	}
 	sig := thread.signal
 	thread.signal = 0
-	thread.handles = thread.handles || thread.restarts && sig != 0
 	ptrace(unix.PTRACE_SYSCALL, thread.ID, 0, uintptr(sig))
 }
 
@@ -432,28 +582,45 @@ func (t *Tracer) ContinueBorn(p *Process) {
 	}
 }
 
+// Suppress makes the signal of the event Signal not be delivered. Then comes
+// Continue.
+func (t *Tracer) Suppress(thread *Thread) { thread.signal = 0 }
+
+// errNoEntry is the error of Fail and Again.
+var errNoEntry = errors.New("the thread is not stopped at the entry of a call")
+
 // Fail makes the call at whose entry the thread is stopped not be made, and
-// answers with errno in the kernel's place. Then comes Continue.
-func (t *Tracer) Fail(thread *Thread, errno syscall.Errno) {
-	if skipCall(thread.ID) == nil {
-		thread.skip, thread.inject = skipFail, -int64(errno)
-	}
+// answers with errno in the kernel's place. Then comes Continue. A program whose
+// system call filter kills it for a call that does not exist is killed for this
+// one, too: the kernel sees the number -1, see seccomp(2).
+func (t *Tracer) Fail(thread *Thread, errno syscall.Errno) error {
+	return t.skip(thread, skipFail, -int64(errno))
 }
 
 // Again makes the call at whose entry the thread is stopped begin once more:
 // what the thread has to do first (stop, as Ctrl-Z asks) it does in between.
 // Then comes Continue, and later a second Entry of the same call.
-func (t *Tracer) Again(thread *Thread) {
-	if skipCall(thread.ID) == nil {
-		thread.skip = skipAgain
+func (t *Tracer) Again(thread *Thread) error {
+	return t.skip(thread, skipAgain, -int64(unix.EINTR))
+}
+
+func (t *Tracer) skip(thread *Thread, how skip, result int64) error {
+	if !thread.held || !thread.asks {
+		return errNoEntry
 	}
+	if err := skipCall(thread.ID, result); err != nil {
+		return err
+	}
+	thread.call.skip = how
+	return nil
 }
 
 // Held reports whether the thread is stopped and waits for Continue.
 func (t *Thread) Held() bool { return t.held }
 
-// Detach lets go of a process. Its threads that run are stopped for that, for a
-// moment; one that waits for Continue goes on when all others are let go.
+// Detach lets go of a process: of it there are no events anymore. Its threads
+// that run are stopped for that, for a moment; one that waits for Continue goes
+// on when all others are let go.
 func (t *Tracer) Detach(p *Process) {
 	p.leaves = true
 	for _, thread := range p.Threads {
@@ -471,32 +638,53 @@ func (t *Tracer) detachHeld(p *Process) {
 			return
 		}
 	}
-	for _, thread := range p.Threads {
+	for _, thread := range slices.Clone(p.Threads) {
 		t.detach(thread)
 	}
-	p.Threads = nil
 }
 
+// detach lets go of a thread. A call that was to begin once more is made now.
 func (t *Tracer) detach(thread *Thread) {
+	if call := thread.call; thread.asks && call.skip == skipAgain {
+		unskipCall(thread.ID, call)
+	}
 	ptrace(unix.PTRACE_DETACH, thread.ID, 0, uintptr(thread.signal))
-	delete(t.threads, thread.ID)
+	t.forget(thread)
 }
 
 // leave is a stop of a thread whose process is being let go.
-func (t *Tracer) leave(thread *Thread, status syscall.WaitStatus) {
+func (t *Tracer) leave(thread *Thread, s stop) {
+	switch {
+	case s.isSystemCall():
+		if call := thread.call; call != nil && call.skip == skipAgain {
+			t.again(thread, call)
+		}
+	case s.isBirth():
+		t.leaveBorn(thread.Process, eventMessage(thread.ID))
+	case s.event() == unix.PTRACE_EVENT_EXEC:
+		for _, other := range slices.Clone(thread.Process.Threads) {
+			if other != thread {
+				t.forget(other)
+			}
+		}
+	case s.event() == 0:
+		thread.signal = s.status.StopSignal()
+	}
 	p := thread.Process
-	if sig, event := status.StopSignal(), int(status)>>16; event == 0 && sig != unix.SIGTRAP|0x80 {
-		thread.signal = sig
-	}
-	if id := eventMessage(thread.ID); isBirth(status) && t.threads[id] == nil {
-		t.add(id, p) // its first stop will be its last
-	}
 	t.detach(thread)
-	p.Threads = slices.DeleteFunc(p.Threads, func(other *Thread) bool { return other == thread })
 	t.detachHeld(p)
 }
 
-func isBirth(status syscall.WaitStatus) bool {
-	event := int(status) >> 16
-	return event == unix.PTRACE_EVENT_CLONE || event == unix.PTRACE_EVENT_FORK || event == unix.PTRACE_EVENT_VFORK
+// leaveBorn lets go of what a process has made while it is being let go itself: at
+// the new one's first stop, or now, if that has come.
+func (t *Tracer) leaveBorn(p *Process, id int) {
+	switch known := t.threads[id]; {
+	case id == 0:
+	case known == nil:
+		t.add(id, p)
+	case known.early != nil && known.early.ended():
+		delete(t.threads, id)
+	case known.early != nil:
+		t.detach(t.add(id, p))
+	}
 }
