@@ -19,6 +19,8 @@ type Narrated struct {
 	Errno  string `json:"errno"`
 	Why    string `json:"why"`
 	Man    string `json:"man"`
+	File   string `json:"file"`
+	Line   int    `json:"line"`
 }
 
 // String is the call as strace prints it.

@@ -8,7 +8,8 @@ import "testing"
 func TestLeafStory(t *testing.T) {
 	const (
 		leaf  = `There are processes in this group. mkdirat(AT_FDCWD, "/sys/fs/cgroup/gonsrun-leaf", 0755) = 0`
-		moves = `It moves. write(3</sys/fs/cgroup/gonsrun-leaf/cgroup.procs>, "1", 1) = 1`
+		moves = `The process with this pid moves. write(3</sys/fs/cgroup/gonsrun-leaf/cgroup.procs>, "1", 1) = 1`
+		gone  = `unlinkat(AT_FDCWD, "/sys/fs/cgroup/gonsrun-leaf", AT_REMOVEDIR) = 0`
 		down  = `In v2 a group gets controllers from its parent. write(3</sys/fs/cgroup/cgroup.subtree_control>, "+pids", 5) = 5`
 		up    = `The last group is gone. write(3</sys/fs/cgroup/cgroup.subtree_control>, "-pids", 5) = 5`
 		other = `chdir("/") = 0`
@@ -21,8 +22,10 @@ func TestLeafStory(t *testing.T) {
 		{[]string{down, other, up, moves}, true},
 		{[]string{leaf, moves, moves, down, other}, true},
 		{[]string{leaf, moves, down, other, up, moves, moves}, true},
+		{[]string{leaf, moves, down, other, up, moves, gone}, true},
 		{[]string{leaf, down}, true}, // somebody else has moved them
 		{[]string{other}, false},
+		{[]string{leaf, down, gone}, false},
 		{[]string{moves, down}, false},
 		{[]string{leaf, down, moves}, false},
 		{[]string{leaf, moves}, false},
