@@ -36,6 +36,8 @@ type watcher struct {
 	spoken *told          // the call whose lines were written last
 	began  bool           // the container has become the command
 
+	interrupted *told // a signal has ended the call, which Go makes again: it is told once
+
 	borrower *trace.Process // a new process that has its maker's memory until its execve
 	late     []trace.Event  // what its maker does meanwhile: that comes after the execve
 
@@ -199,6 +201,7 @@ func (w *watcher) handle(e trace.Event) bool {
 // end writes what is not written yet. The program waits for that in its last
 // stop, but not for a reader that stands still.
 func (w *watcher) end() {
+	w.notAgain()
 	w.pause.leave()
 	w.print.end()
 }
@@ -228,12 +231,19 @@ func (w *watcher) entry(e trace.Event) {
 		return
 	}
 	e.Call.Read()
+	if t := w.interrupted; t != nil && t.thread.Process == e.Thread.Process && t.call.Text() == e.Call.Text() {
+		w.interrupted = nil
+		t.thread, t.call, e.Call.Note = e.Thread, e.Call, t
+		w.tracer.Continue(e.Thread)
+		return
+	}
 	frames := w.program.frames(e.Thread)
 	t := &told{thread: e.Thread, call: e.Call, byGo: forks(frames)}
 	if !isTold(e.Call) || isOwnOfGo(e.Call.Name(), frames) || !w.belongs(t, frames) {
 		w.tracer.Continue(e.Thread)
 		return
 	}
+	w.notAgain()
 	t.speaker = w.speaker(e.Thread.Process, t.reason)
 	again := false
 	switch e.Call.Name() {
@@ -295,9 +305,22 @@ func (w *watcher) exit(e trace.Event) {
 	t := noted(e)
 	if t != nil && !t.born {
 		e.Call.ReadAnswer()
-		w.answer(t, nil)
+		if e.Call.Errno() == unix.EINTR && w.interrupted == nil {
+			w.interrupted = t
+		} else {
+			w.answer(t, nil)
+		}
 	}
 	w.tracer.Continue(e.Thread)
+}
+
+// notAgain tells the answer of a call that a signal has ended, and that was not
+// made again.
+func (w *watcher) notAgain() {
+	if t := w.interrupted; t != nil {
+		w.interrupted = nil
+		w.answer(t, nil)
+	}
 }
 
 // born is a clone that has made a process. It is told now: where the new one
