@@ -99,6 +99,12 @@ var mountFlags = []flag{
 	{unix.MS_I_VERSION, "MS_I_VERSION"},
 	{unix.MS_STRICTATIME, "MS_STRICTATIME"},
 	{unix.MS_LAZYTIME, "MS_LAZYTIME"},
+	{1 << 26, "MS_SUBMOUNT"}, // from here on the kernel's own, which mount(2) ignores
+	{1 << 27, "MS_NOREMOTELOCK"},
+	{1 << 28, "MS_NOSEC"},
+	{1 << 29, "MS_BORN"},
+	{1 << 30, "MS_ACTIVE"},
+	{1 << 31, "MS_NOUSER"},
 }
 
 var umountFlags = []flag{
@@ -109,17 +115,23 @@ var umountFlags = []flag{
 }
 
 var (
-	unlinkFlags = []flag{{unix.AT_REMOVEDIR, "AT_REMOVEDIR"}}
-	atFlags     = []flag{{unix.AT_SYMLINK_NOFOLLOW, "AT_SYMLINK_NOFOLLOW"}, {unix.AT_EMPTY_PATH, "AT_EMPTY_PATH"}}
-	waitFlags   = []flag{
+	atFlags = []flag{
+		{unix.AT_SYMLINK_NOFOLLOW, "AT_SYMLINK_NOFOLLOW"},
+		{unix.AT_REMOVEDIR, "AT_REMOVEDIR"},
+		{unix.AT_SYMLINK_FOLLOW, "AT_SYMLINK_FOLLOW"},
+		{unix.AT_NO_AUTOMOUNT, "AT_NO_AUTOMOUNT"},
+		{unix.AT_EMPTY_PATH, "AT_EMPTY_PATH"},
+		{unix.AT_RECURSIVE, "AT_RECURSIVE"},
+	}
+	waitFlags = []flag{ // in the order in which strace has them
 		{unix.WNOHANG, "WNOHANG"},
-		{unix.WSTOPPED, "WSTOPPED"},
 		{unix.WEXITED, "WEXITED"},
+		{unix.WSTOPPED, "WSTOPPED"},
 		{unix.WCONTINUED, "WCONTINUED"},
 		{unix.WNOWAIT, "WNOWAIT"},
-		{0x20000000, "__WNOTHREAD"},
-		{0x40000000, "__WALL"},
 		{0x80000000, "__WCLONE"},
+		{0x40000000, "__WALL"},
+		{0x20000000, "__WNOTHREAD"},
 	}
 	waitKinds    = map[uint64]string{0: "P_ALL", 1: "P_PID", 2: "P_PGID", 3: "P_PIDFD"}
 	prctlOptions = map[uint64]string{unix.PR_SET_PDEATHSIG: "PR_SET_PDEATHSIG"}

@@ -77,6 +77,10 @@ func cmpError(err error) error {
 	return err
 }
 
+// ErrTooLong is the error of String and Strings for what is longer than the kernel
+// takes, or than is worth reading. What was read is returned with it.
+var ErrTooLong = errors.New("too long")
+
 // String reads a string that ends with a zero byte. The kernel takes at most
 // 128 KiB for one argument (MAX_ARG_STRLEN), so no more is read.
 func (m Memory) String(address uint64) (string, error) {
@@ -94,12 +98,15 @@ func (m Memory) String(address uint64) (string, error) {
 		text = append(text, part[:n]...)
 		address += uint64(n)
 	}
-	return string(text), nil
+	return string(text), ErrTooLong
 }
 
-// Bytes reads length bytes.
+// Bytes reads length bytes, or all of the first MiB.
 func (m Memory) Bytes(address, length uint64) ([]byte, error) {
 	b := make([]byte, min(length, 1<<20))
+	if len(b) == 0 {
+		return b, nil
+	}
 	n, err := m.Read(address, b)
 	if n < len(b) {
 		return nil, cmpError(err)
@@ -107,23 +114,29 @@ func (m Memory) Bytes(address, length uint64) ([]byte, error) {
 	return b, nil
 }
 
-// Strings reads a vector of strings that ends with a null pointer, as argv.
+// Strings reads a vector of strings that ends with a null pointer, as argv. At
+// most a MiB of strings and pointers is read, for whoever asks the kernel chooses
+// how much there is: all pointers can lead to the same long string.
 func (m Memory) Strings(address uint64) (list []string, err error) {
-	const most = 1 << 20 // pointers: more do not fit into what execve takes
-	for range most {
-		pointer, err := m.Word(address)
-		if err != nil {
-			return nil, err
+	const most = 1 << 20
+	for read := 0; read < most; {
+		page := make([]byte, 4096-int(address%4096)&^7)
+		n, err := m.Read(address, page)
+		if n < 8 {
+			return list, cmpError(err)
 		}
-		if pointer == 0 {
-			return list, nil
+		for ; n >= 8 && read < most; n, page, address = n-8, page[8:], address+8 {
+			pointer := binary.LittleEndian.Uint64(page)
+			if pointer == 0 {
+				return list, nil
+			}
+			s, err := m.String(pointer)
+			if err != nil {
+				return list, err
+			}
+			list = append(list, s)
+			read += 8 + len(s) + 1
 		}
-		s, err := m.String(pointer)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, s)
-		address += 8
 	}
-	return list, nil
+	return list, ErrTooLong
 }

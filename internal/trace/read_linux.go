@@ -29,10 +29,9 @@ func (c *Call) Read() {
 	case "unshare":
 		c.Arguments = []string{flags(v[0], cloneFlags)}
 	case "setns":
-		c.Arguments = []string{c.descriptor(v[0]), flags(v[1], cloneFlags)}
+		c.Arguments = []string{c.descriptor(v[0]), flags(half(v[1]), cloneFlags)}
 	case "sethostname", "setdomainname":
-		c.Data, _ = c.memory().Bytes(v[0], v[1])
-		c.Arguments = []string{Quote(string(c.Data)), strconv.FormatUint(v[1], 10)}
+		c.Arguments = []string{c.bytes(v[0], half(v[1])), strconv.FormatUint(half(v[1]), 10)}
 	case "chroot", "chdir", "rmdir":
 		c.Arguments = []string{c.path(v[0])}
 	case "fchdir":
@@ -42,28 +41,26 @@ func (c *Call) Read() {
 	case "mount":
 		c.readMount()
 	case "umount2":
-		c.Arguments = []string{c.path(v[0]), flags(v[1], umountFlags)}
+		c.Arguments = []string{c.path(v[0]), flags(half(v[1]), umountFlags)}
 	case "mkdir":
 		c.Arguments = []string{c.path(v[0]), mode(v[1])}
 	case "mkdirat":
 		c.Arguments = []string{c.directory(v[0]), c.path(v[1]), mode(v[2])}
 	case "unlinkat":
-		c.Arguments = []string{c.directory(v[0]), c.path(v[1]), flags(v[2], unlinkFlags)}
+		c.Arguments = []string{c.directory(v[0]), c.path(v[1]), flags(half(v[2]), atFlags)}
 	case "write":
 		c.Path, _ = c.file(v[0])
-		c.Data, _ = c.memory().Bytes(v[1], min(v[2], 4096))
-		c.Arguments = []string{c.descriptor(v[0]), Quote(string(c.Data)), strconv.FormatUint(v[2], 10)}
+		c.Arguments = []string{c.descriptor(v[0]), c.bytes(v[1], v[2]), strconv.FormatUint(v[2], 10)}
 	case "prctl":
 		c.readPrctl()
 	case "execve":
-		path := c.path(v[0])
-		c.Arguments = []string{path, c.vector(v[1]), left}
+		c.Arguments = []string{c.path(v[0]), c.vector(v[1]), nullOr(v[2], left)}
 	case "execveat":
-		c.Arguments = []string{c.directory(v[0]), c.path(v[1]), c.vector(v[2]), left, flags(v[4], atFlags)}
+		c.Arguments = []string{c.directory(v[0]), c.path(v[1]), c.vector(v[2]), nullOr(v[3], left), flags(half(v[4]), atFlags)}
 	case "waitid":
-		c.Arguments = []string{choice(v[0], waitKinds), c.waitedFor(), left, flags(v[3], waitFlags), nullOr(v[4], left)}
+		c.Arguments = []string{choice(half(v[0]), waitKinds), c.waitedFor(), nullOr(v[2], left), flags(half(v[3]), waitFlags), nullOr(v[4], left)}
 	case "wait4":
-		c.Arguments = []string{strconv.Itoa(int(int32(v[0]))), left, flags(v[2], waitFlags), nullOr(v[3], left)}
+		c.Arguments = []string{strconv.Itoa(int(int32(v[0]))), nullOr(v[1], left), flags(half(v[2]), waitFlags), nullOr(v[3], left)}
 	}
 }
 
@@ -100,27 +97,37 @@ func (c *Call) readClone() {
 	}
 }
 
+// readMount prints the type and the data only where the kernel looks at them.
 func (c *Call) readMount() {
 	v := c.Values
 	source, target := c.string(v[0]), c.path(v[1])
-	kind, data := c.string(v[2]), nullOr(v[4], left)
-	const ignoreKind = unix.MS_REMOUNT | unix.MS_BIND | unix.MS_MOVE | propagation
-	switch {
-	case v[3]&ignoreKind != 0:
-		kind = nullOr(v[2], left)
-	case v[4] != 0:
-		if text, err := c.memory().String(v[4]); err == nil {
-			data = Quote(text)
-		}
+	kind, data := nullOr(v[2], left), nullOr(v[4], left)
+	const (
+		ignoresData = unix.MS_BIND | unix.MS_MOVE | unix.MS_SHARED | unix.MS_PRIVATE | unix.MS_SLAVE | unix.MS_UNBINDABLE
+		ignoresKind = unix.MS_REMOUNT | ignoresData
+	)
+	if v[3]&ignoresKind == 0 {
+		kind = c.string(v[2])
 	}
-	c.Arguments = []string{source, target, kind, flags(v[3], mountFlags), data}
+	if v[3]&unix.MS_REMOUNT != 0 || v[3]&ignoresData == 0 {
+		data = c.string(v[4])
+	}
+	c.Arguments = []string{source, target, kind, mountText(v[3]), data}
 }
 
-const propagation = unix.MS_SHARED | unix.MS_PRIVATE | unix.MS_SLAVE | unix.MS_UNBINDABLE
+// mountText prints the flags of mount(2). Programs of before 1999 set the upper
+// half to MS_MGC_VAL.
+func mountText(value uint64) string {
+	const magic = 0xc0ed0000
+	if value&0xffff0000 != magic {
+		return flags(value, mountFlags)
+	}
+	return strings.TrimSuffix("MS_MGC_VAL|"+flags(value&^magic, mountFlags), "|0")
+}
 
 func (c *Call) readPrctl() {
-	option := choice(c.Values[0], prctlOptions)
-	switch c.Values[0] {
+	option := choice(half(c.Values[0]), prctlOptions)
+	switch half(c.Values[0]) {
 	case unix.PR_SET_PDEATHSIG:
 		c.Arguments = []string{option, signalName(syscall.Signal(c.Values[1]))}
 	default:
@@ -140,9 +147,12 @@ func (c *Call) readSiginfo() {
 		c.Arguments[2] = "{}"
 		return // WNOHANG, and nobody has ended
 	}
-	c.Wait = &Waited{Code: field(8), PID: field(16), UID: field(20), Status: field(24)}
+	w := &Waited{Code: field(8), PID: field(16), UID: field(20), Status: field(24)}
 	c.Arguments[2] = fmt.Sprintf("{si_signo=SIGCHLD, si_code=%s, si_pid=%d, si_uid=%d, si_status=%s, …}",
-		c.Wait.CodeName(), c.Wait.PID, c.Wait.UID, c.Wait.StatusText())
+		w.CodeName(), w.PID, w.UID, w.StatusText())
+	if w.Code <= cldDumped { // others are stopped, or go on
+		c.Wait = w
+	}
 }
 
 // readStatus reads the status word of wait4, see wait(2).
@@ -164,6 +174,12 @@ func (c *Call) readStatus() {
 			c.Wait.Code, core = cldDumped, " && WCOREDUMP(s)"
 		}
 		c.Arguments[1] = fmt.Sprintf("[{WIFSIGNALED(s) && WTERMSIG(s) == %s%s}]", signalName(status.Signal()), core)
+	case status.Stopped():
+		c.Wait = nil
+		c.Arguments[1] = fmt.Sprintf("[{WIFSTOPPED(s) && WSTOPSIG(s) == %s}]", signalName(status.StopSignal()))
+	case status.Continued():
+		c.Wait = nil
+		c.Arguments[1] = "[{WIFCONTINUED(s)}]"
 	default:
 		c.Wait = nil
 	}
@@ -176,12 +192,15 @@ const (
 	cldDumped = 3
 )
 
+var childCodes = map[uint64]string{cldExited: "CLD_EXITED", cldKilled: "CLD_KILLED", cldDumped: "CLD_DUMPED",
+	4: "CLD_TRAPPED", 5: "CLD_STOPPED", 6: "CLD_CONTINUED"}
+
 // Exited reports whether the process ended itself, and was not killed.
 func (w *Waited) Exited() bool { return w.Code == cldExited }
 
 // CodeName is the name of the code.
 func (w *Waited) CodeName() string {
-	return choice(uint64(w.Code), map[uint64]string{cldExited: "CLD_EXITED", cldKilled: "CLD_KILLED", cldDumped: "CLD_DUMPED"})
+	return choice(uint64(w.Code), childCodes)
 }
 
 // StatusText is the exit status, or the name of the signal.
@@ -200,31 +219,71 @@ func (c *Call) waitedFor() string {
 	return strconv.Itoa(int(int32(c.Values[1])))
 }
 
-// string reads a string argument and quotes it.
+// half is an argument that the kernel takes 32 bits of. What stands in the rest of
+// the register does not count.
+func half(value uint64) uint64 { return uint64(uint32(value)) }
+
+// string reads a string argument and quotes it. What is longer than the kernel
+// takes is followed by ….
 func (c *Call) string(address uint64) string {
-	text, err := c.memory().String(address)
+	text, _ := c.readString(address)
+	return text
+}
+
+// path is string for the path that the call is about.
+func (c *Call) path(address uint64) (text string) {
+	text, c.Path = c.readString(address)
+	return text
+}
+
+// readString returns a string argument as it is printed, and as it is: "" for one
+// that the kernel will not take.
+func (c *Call) readString(address uint64) (text, content string) {
+	if address == 0 {
+		return "NULL", ""
+	}
+	content, err := c.memory().String(address)
+	switch err {
+	case nil:
+		return Quote(content), content
+	case ErrTooLong:
+		return Quote(content) + left, ""
+	}
+	return left, ""
+}
+
+// bytes reads what a call hands over, as Data, and quotes the first 4 KiB.
+func (c *Call) bytes(address, length uint64) string {
+	const most = 4096
+	data, err := c.memory().Bytes(address, min(length, most))
 	switch {
 	case address == 0:
 		return "NULL"
 	case err != nil:
 		return left
 	}
-	return Quote(text)
+	c.Data = data
+	if length > most {
+		return Quote(string(data)) + left
+	}
+	return Quote(string(data))
 }
 
-// path is string for the path that the call is about.
-func (c *Call) path(address uint64) string {
-	c.Path, _ = c.memory().String(address)
-	return c.string(address)
-}
-
+// vector reads a vector of strings, as List. A string that cannot be read is … and
+// the last one printed: then there is no List.
 func (c *Call) vector(address uint64) string {
+	if address == 0 {
+		return "NULL"
+	}
 	list, err := c.memory().Strings(address)
-	if err != nil {
+	switch {
+	case err == nil:
+		c.List = list
+		return Strings(list)
+	case len(list) == 0:
 		return left
 	}
-	c.List = list
-	return Strings(list)
+	return strings.TrimSuffix(Strings(list), "]") + ", " + left + "]"
 }
 
 // directory prints the first argument of the …at calls.
@@ -240,7 +299,8 @@ func (c *Call) directory(value uint64) string {
 func (c *Call) descriptor(value uint64) string {
 	fd := strconv.Itoa(int(int32(value)))
 	if file, ok := c.file(value); ok {
-		return fd + "<" + strings.Trim(Quote(file), `"`) + ">"
+		quoted := strings.NewReplacer("<", `\74`, ">", `\76`).Replace(Quote(file))
+		return fd + "<" + quoted[1:len(quoted)-1] + ">"
 	}
 	return fd
 }
@@ -261,12 +321,8 @@ func (c *Call) file(value uint64) (string, bool) {
 	return file, true
 }
 
-func mode(value uint64) string {
-	if value == 0 {
-		return "000"
-	}
-	return fmt.Sprintf("%#03o", value)
-}
+// mode prints permissions, of which the kernel takes 16 bits.
+func mode(value uint64) string { return fmt.Sprintf("%#03o", value&0xffff) }
 
 func nullOr(value uint64, text string) string {
 	if value == 0 {
@@ -276,8 +332,14 @@ func nullOr(value uint64, text string) string {
 }
 
 func signalName(sig syscall.Signal) string {
-	if name := unix.SignalName(sig); name != "" {
+	const firstRealTime, last = 32, 64
+	switch name := unix.SignalName(sig); {
+	case name != "":
 		return name
+	case sig == firstRealTime:
+		return "SIGRTMIN"
+	case sig > firstRealTime && sig <= last:
+		return fmt.Sprintf("SIGRT_%d", sig-firstRealTime)
 	}
 	return strconv.Itoa(int(sig))
 }
