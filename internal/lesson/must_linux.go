@@ -188,6 +188,7 @@ func Note(format string, args ...any) {
 // say prints what went wrong, with the line of main.go, the errno's name and
 // what to do about it. With -json it is an object like all others, without a call.
 func say(text, hint string, err error, line int) {
+	text, hint = narrate.Safe(text), narrate.Safe(hint)
 	var errno syscall.Errno
 	name := ""
 	if errors.As(err, &errno) {

@@ -165,14 +165,25 @@ func (h *hostSide) deaf(sig syscall.Signal) bool {
 }
 
 // interject is a note in the middle of the command's output: on a terminal there
-// may be half a line of it, or the ^C that was typed.
+// may be half a line of it, or the ^C that was typed. A reader who stands still
+// is not waited for: what was asked for must happen.
 func interject(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	if _, err := unix.IoctlGetTermios(2, unix.TCGETS); err == nil && !settings.Quiet && !settings.JSON {
-		write("\n")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if _, err := unix.IoctlGetTermios(2, unix.TCGETS); err == nil && !settings.Quiet && !settings.JSON {
+			write("\n")
+		}
+		Note("%s", text)
+	}()
+	select {
+	case <-done:
+	case <-time.After(readerPatience):
 	}
-	Note("%s", text)
 }
+
+const readerPatience = time.Second
 
 // end kills the container and remembers why. The host's side then goes on to
 // remove what it made.

@@ -179,7 +179,7 @@ func indent(output string) string {
 var (
 	colors     = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
 	label      = regexp.MustCompile(`(?m)^(?: ?(?:host|container) \d+ ?)? *│ ?`)
-	manPage    = regexp.MustCompile(`(?m)  man 2 \w+$`)
+	manPage    = regexp.MustCompile(`(?m)  man [27] \w+$`)
 	whitespace = regexp.MustCompile(`\s+`)
 )
 

@@ -16,6 +16,10 @@ type account struct {
 	strangers       []string // listed calls of processes that are neither side
 }
 
+// interrupted is an answer that a signal makes, as Go sends itself when it likes
+// to: it makes the call again. Some runs have that, and some do not.
+const interrupted = "EINTR"
+
 // told is the account of what a lesson narrated. hostPID is the pid of the
 // program that was started.
 func told(narrated []Narrated, hostPID int) (a account) {
@@ -26,7 +30,7 @@ func told(narrated []Narrated, hostPID int) (a account) {
 		}
 	}
 	for _, n := range narrated {
-		if n.Call == "" {
+		if n.Call == "" || n.Errno == interrupted {
 			continue // an error that the program itself tells
 		}
 		line := comparableCall(n.Call, n.Args, n.Ret, n.Errno, pids)
@@ -57,7 +61,7 @@ func seen(traced []SystemCall) (a account) {
 	pids := map[int]string{host: "HOST", container: "CONTAINER"}
 	isCommand := false
 	for _, c := range traced[1:] {
-		if !c.Done || !MustBeTold(c) || c.Process == host && isOfGo(c, host) {
+		if !c.Done || c.Errno == interrupted || !MustBeTold(c) || c.Process == host && isOfGo(c, host) {
 			continue
 		}
 		line := comparableCall(c.Name, withoutAddresses(c), c.Ret, c.Errno, pids)

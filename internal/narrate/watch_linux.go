@@ -106,7 +106,7 @@ func openTo(file string) int {
 	fd, err := unix.Open(file, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o666)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "-to %s: open: %v (%s). Give a file that you may write, or a terminal (type  tty  in it)\n",
-			file, err, unix.ErrnoName(err.(syscall.Errno)))
+			safe(file), err, unix.ErrnoName(err.(syscall.Errno)))
 		os.Exit(125)
 	}
 	unix.SetNonblock(fd, false)

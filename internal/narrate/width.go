@@ -51,11 +51,21 @@ var wide = &unicode.RangeTable{
 // that turn the direction of writing.
 func safe(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) || r == unicode.ReplacementChar {
 			return '?'
 		}
 		return r
 	}, text)
+}
+
+// Safe is text that a terminal shows as it is: in its lines, what a terminal would
+// obey is replaced. It is for what a program says of names from outside.
+func Safe(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = safe(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // wrap breaks text into lines of at most width columns: at spaces where it can,
