@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/enclosure"
 )
 
 // A Group is the cgroup of a container, in each of the trees where it has one.
@@ -54,26 +56,12 @@ func groupDirs(pid int) (dirs []string) {
 	return dirs
 }
 
-// cgroupTree is a mounted cgroup tree: of v1 controllers, or of v2 when v1 is "".
-// The group root is at dir: not always the tree's, Docker's containers see of v1
-// only their own group and what is below.
+// cgroupTree is a mounted cgroup tree, see enclosure.Tree.
 type cgroupTree struct{ root, dir, v1, controllers string }
 
-// cgroupTrees reads the mount table, see proc_pid_mountinfo(5).
 func cgroupTrees() (trees []cgroupTree) {
-	for _, line := range lines("/proc/self/mountinfo") {
-		mount, super, _ := strings.Cut(line, " - ")
-		root, dir := strings.Fields(mount)[3], strings.Fields(mount)[4]
-		switch options := strings.Fields(super); options[0] {
-		case "cgroup2":
-			controllers, _ := os.ReadFile(dir + "/cgroup.controllers")
-			trees = append(trees, cgroupTree{root, dir, "", string(controllers)})
-		case "cgroup":
-			controllers := slices.DeleteFunc(strings.Split(options[2], ","), func(option string) bool {
-				return option == "rw" || option == "ro" || strings.Contains(option, "release_agent") || option == "xattr"
-			})
-			trees = append(trees, cgroupTree{root, dir, strings.Join(controllers, ","), strings.Join(controllers, " ")})
-		}
+	for _, tree := range enclosure.Trees() {
+		trees = append(trees, cgroupTree{tree.Root, tree.Dir, tree.V1, tree.Controllers})
 	}
 	return trees
 }

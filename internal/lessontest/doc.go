@@ -24,7 +24,7 @@
 //
 //	go test -exec sudo ./step03-pid -impl ./mine
 //
-// As root, any program is run in an enclosure, see enclosure_linux.go: what it
+// As root, any program is run in an enclosure, see internal/enclosure: what it
 // does by mistake, it does not do to this machine. Without root's rights, what
 // needs none is tested, in no enclosure; and with -impl the tests of a lesson that
 // needs them fail, and say what to type.

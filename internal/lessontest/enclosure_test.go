@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/enclosure"
 )
 
 // A harmRun runs a lesson's tests on the program in testdata/harm.
@@ -104,7 +106,7 @@ func (h *harmRun) leavesNoTrace(command *exec.Cmd, during func()) string {
 	}
 	groups := func() (found []string) {
 		for _, tree := range cgroupTrees() {
-			dirs, _ := filepath.Glob(filepath.Join(tree.dir, groupPrefix+itoa(command.Process.Pid)+"-*"))
+			dirs, _ := filepath.Glob(filepath.Join(tree.dir, enclosure.GroupPrefix+itoa(command.Process.Pid)+"-*"))
 			found = append(found, dirs...)
 		}
 		return found
@@ -194,8 +196,8 @@ func TestForkBombStaysInside(t *testing.T) {
 	if forked == nil {
 		t.Fatalf("the program has not forked until it could not any more:\n%s", output)
 	}
-	if n, _ := strconv.Atoi(forked[1]); n > enclosureTasks || n < enclosureTasks/2 {
-		t.Errorf("the program could fork %d times, expected up to %d", n, enclosureTasks)
+	if n, _ := strconv.Atoi(forked[1]); n > enclosure.Tasks || n < enclosure.Tasks/2 {
+		t.Errorf("the program could fork %d times, expected up to %d", n, enclosure.Tasks)
 	}
 }
 
@@ -224,8 +226,8 @@ func TestEnclosureHasLimits(t *testing.T) {
 	h.leavesNoTrace(command, func() {
 		findEnding(t, command.Process.Pid, "run", "hostname")
 		for _, limit := range []struct{ controller, v1, v2, value string }{
-			{"pids", "pids.max", "pids.max", itoa(enclosureTasks)},
-			{"memory", "memory.limit_in_bytes", "memory.max", strconv.FormatUint(enclosureMemory()&^0xfff, 10)},
+			{"pids", "pids.max", "pids.max", itoa(enclosure.Tasks)},
+			{"memory", "memory.limit_in_bytes", "memory.max", strconv.FormatUint(enclosure.Memory()&^0xfff, 10)},
 		} {
 			for _, tree := range cgroupTrees() {
 				file := limit.v1
@@ -235,12 +237,12 @@ func TestEnclosureHasLimits(t *testing.T) {
 				if !slices.Contains(strings.Fields(tree.controllers), limit.controller) {
 					continue
 				}
-				dirs, _ := filepath.Glob(filepath.Join(tree.dir, groupPrefix+itoa(command.Process.Pid)+"-*"))
+				dirs, _ := filepath.Glob(filepath.Join(tree.dir, enclosure.GroupPrefix+itoa(command.Process.Pid)+"-*"))
 				dir := strings.Join(dirs, " ")
 				if value := strings.Join(lines(dir+"/"+file), " "); value != limit.value {
 					t.Errorf("%s/%s is %q, expected %q", dir, file, value, limit.value)
 				}
-				inside := append(lines(dir+"/"+groupInside+"/cgroup.procs"), lines(dir+"/"+groupInside+"/"+groupTests+"/cgroup.procs")...)
+				inside := append(lines(dir+"/"+enclosure.GroupInside+"/cgroup.procs"), lines(dir+"/"+enclosure.GroupInside+"/"+enclosure.GroupFirst+"/cgroup.procs")...)
 				if len(inside) < 2 {
 					t.Errorf("in %s are the processes %v, expected the tests and the program", dir, inside)
 				}

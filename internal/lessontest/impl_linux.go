@@ -94,3 +94,8 @@ func goFiles(dir string, found *build.Package) (files []string) {
 	}
 	return files
 }
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}

@@ -1,15 +1,18 @@
 package lessontest
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/enclosure"
 )
 
 var (
@@ -28,9 +31,8 @@ type scratch struct {
 var shared scratch
 
 const (
-	enclosureVariable = "LESSONTEST_ENCLOSURE"
-	scratchVariable   = "LESSONTEST_SCRATCH"
-	programVariable   = "LESSONTEST_PROGRAM"
+	scratchVariable = "LESSONTEST_SCRATCH"
+	programVariable = "LESSONTEST_PROGRAM"
 )
 
 // Lesson is a lesson whose program is tested from outside.
@@ -50,16 +52,13 @@ type Lesson struct {
 // also names folders with more programs, which are built beside the one under
 // test: in an enclosure nothing can be built.
 func (l Lesson) Main(m *testing.M, also ...string) {
+	enclosure.Enter()
 	flag.Parse()
 	if *implDir != "" {
 		runLimit /= 3
 	}
 	if testing.Short() { // an emulated machine is slow, and nothing hangs for that
 		Patience, Soon, runLimit = 3*Patience, 3*Soon, 3*runLimit
-	}
-	if description := os.Getenv(enclosureVariable); description != "" {
-		runtime.LockOSThread()
-		stop(fmt.Errorf("the tests cannot enter namespaces of their own: %w", enter(description)))
 	}
 	if dir := os.Getenv(scratchVariable); dir != "" {
 		os.Exit(runTests(m, scratch{dir, os.Getenv(programVariable)}))
@@ -71,8 +70,8 @@ func (l Lesson) Main(m *testing.M, also ...string) {
 		stop(fmt.Errorf("nothing was tested: what %s does needs root's rights, and you are user %d. In the folder of the repository, type:\n  go test -exec sudo ./%s -impl %s",
 			l.Name, os.Geteuid(), l.Name, shellQuote(*implDir)))
 	}
-	sweep()
-	dir, lock, err := newScratch()
+	enclosure.Sweep()
+	dir, lock, err := enclosure.Scratch()
 	if err != nil {
 		stop(err)
 	}
@@ -108,44 +107,68 @@ const lastLesson = 6
 // runEnclosed runs this program once more, as the first process of an enclosure,
 // and returns its exit status.
 func runEnclosed(dir, program string, strict bool) (status int, err error) {
-	e, err := enclosureOf(dir, program, strict)
+	plan, err := planEnclosure(dir, program, strict)
 	if err != nil {
 		return 0, err
 	}
-	again := exec.Command("/proc/self/exe", os.Args[1:]...)
+	again := enclosure.Command(os.Args[1:]...)
 	again.Stdin, again.Stdout, again.Stderr = os.Stdin, os.Stdout, os.Stderr
-	again.Env = append(os.Environ(), enclosureVariable+"="+e.String())
-	again.SysProcAttr = &unix.SysProcAttr{
-		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWPID,
-		Pdeathsig:  unix.SIGKILL, // with the first process of their namespace, all others end
-	}
-	runtime.LockOSThread() // Pdeathsig is sent when the thread ends that made the process
-	defer runtime.UnlockOSThread()
+	again.Env = append(again.Env, scratchVariable+"="+dir, programVariable+"="+program)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
 	defer signal.Stop(signals)
-	defer makeRoom()()
-	if err := again.Start(); err != nil {
-		return 0, fmt.Errorf("the tests cannot have namespaces of their own: %w. In Docker it takes: docker run --privileged", err)
-	}
-	defer removeGroups(e.Group)
-	ended := make(chan error, 1)
-	go func() { ended <- again.Wait() }()
-	select {
-	case err = <-ended:
-	case sig := <-signals:
-		again.Process.Kill()
-		thawGroups(e.Group)
-		<-ended
-		return 0, fmt.Errorf("the tests were ended: %v", sig)
-	}
-	if again.ProcessState == nil {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	go func() { cancel(fmt.Errorf("the tests were ended: %v", <-signals)) }()
+	if err := plan.Run(ctx, again); ctx.Err() != nil || again.ProcessState == nil {
 		return 0, err
 	}
 	if status := statusOf(again.ProcessState); status >= 0 {
 		return status, nil
 	}
 	return 0, fmt.Errorf("the tests were ended (%v): has the program used up all memory, or sent them a signal?", again.ProcessState)
+}
+
+// planEnclosure plans the enclosure for the tests of this process: the files that
+// the go tool wants written can be written to.
+func planEnclosure(dir, program string, strict bool) (enclosure.Plan, error) {
+	plan, err := enclosure.New(dir, strict)
+	if err != nil {
+		return plan, err
+	}
+	for _, name := range []string{"testlogfile", "coverprofile", "cpuprofile", "memprofile", "blockprofile", "mutexprofile", "trace"} {
+		if file := flagValue("test." + name); file != "" {
+			if !filepath.IsAbs(file) {
+				file = filepath.Join(flagValue("test.outputdir"), file)
+			}
+			plan.Writable = append(plan.Writable, absolute(file))
+			if made, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE, 0o644); err == nil {
+				made.Close()
+			}
+		}
+	}
+	if dir := flagValue("test.gocoverdir"); dir != "" {
+		plan.Writable = append(plan.Writable, absolute(dir))
+	}
+	plan.Keep = append(plan.Keep, filepath.Dir(program))
+	if root, err := Repository(); err == nil {
+		plan.Keep = append(plan.Keep, root)
+	}
+	return plan, nil
+}
+
+func flagValue(name string) string {
+	if f := flag.Lookup(name); f != nil {
+		return f.Value.String()
+	}
+	return ""
+}
+
+func absolute(path string) string {
+	if path, err := filepath.Abs(path); err == nil {
+		return path
+	}
+	return path
 }
 
 // runTests runs the tests in this process.

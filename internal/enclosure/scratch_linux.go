@@ -1,4 +1,4 @@
-package lessontest
+package enclosure
 
 import (
 	"os"
@@ -12,9 +12,9 @@ const (
 	scratchLock   = "lock"
 )
 
-// newScratch makes a folder for the tests. It is in use as long as somebody holds
-// the lock in it.
-func newScratch() (dir string, lock *os.File, err error) {
+// Scratch makes a folder for what is done in enclosures. It is in use as long as
+// somebody holds the lock in it.
+func Scratch() (dir string, lock *os.File, err error) {
 	if dir, err = os.MkdirTemp("", scratchPrefix); err != nil {
 		return "", nil, err
 	}
@@ -29,9 +29,9 @@ func newScratch() (dir string, lock *os.File, err error) {
 	return dir, lock, os.Rename(name+".new", name)
 }
 
-// sweep removes what our own tests have left that were killed: their scratch
+// Sweep removes what was left by programs of ours that were killed: their scratch
 // folders, which nobody holds any more, and their cgroups.
-func sweep() {
+func Sweep() {
 	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), scratchPrefix+"*"))
 	for _, dir := range dirs {
 		var st unix.Stat_t
@@ -44,8 +44,8 @@ func sweep() {
 		}
 		if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
 			names := map[string]bool{}
-			for _, tree := range cgroupTrees() {
-				groups, _ := filepath.Glob(filepath.Join(tree.dir, groupName("*", dir)))
+			for _, tree := range Trees() {
+				groups, _ := filepath.Glob(filepath.Join(tree.Dir, groupName("*", dir)))
 				for _, group := range groups {
 					names[filepath.Base(group)] = true
 				}

@@ -1,15 +1,15 @@
-package lessontest
+package enclosure
 
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -17,24 +17,14 @@ import (
 	"gonsrun/internal/rootfs"
 )
 
-// An enclosure is where a program that somebody has just written can be tried
-// as root: namespaces of its own, in which the host's files are read-only, what
-// programs write to is a tmpfs, /dev has only harmless devices, /proc/sys and
-// /sys are read-only, and each cgroup tree shows a group of its own, with limits.
-// The tests are number 1 of the PID namespace, so that its processes end with them.
-//
-// It stops what a program does by mistake. It is no wall against a program that
-// wants to get out: that one is root, and can make a mount writable again. Where
-// the machine has neither a cgroup v2 tree of which a part can be had nor the v1
-// controller devices, such a program can also make the node of a disk, with mknod.
-type enclosure struct {
-	Outside  string   // the first process's mount namespace
-	Scratch  string   // a folder for the tests, a tmpfs inside
-	Program  string   // the program under test
+// Plan says what an enclosure shows, and what is allowed in it.
+type Plan struct {
+	Outside  string   // the starter's mount namespace
+	Scratch  string   // a folder for whoever is in there, a tmpfs inside
 	Group    string   // the name of the cgroups
 	Strict   bool     // no rights but those that a lesson can need
 	Keep     []string // what stays to be seen where a tmpfs covers it
-	Writable []string // files that the go tool wants written, and nobody else
+	Writable []string // files and folders that can be written to, nevertheless
 }
 
 // dangerousRights are those that no lesson needs, and that reach beyond all
@@ -44,46 +34,23 @@ var dangerousRights = []uintptr{
 	unix.CAP_WAKE_ALARM, unix.CAP_MAC_ADMIN, unix.CAP_MAC_OVERRIDE, unix.CAP_SYSLOG, unix.CAP_AUDIT_CONTROL,
 }
 
-// enclosureOf plans the enclosure for the tests of this process.
-func enclosureOf(dir, program string, strict bool) (e enclosure, err error) {
-	e = enclosure{Scratch: dir, Program: program, Group: groupName(itoa(os.Getpid()), dir), Strict: strict}
-	if e.Outside, err = os.Readlink("/proc/self/ns/mnt"); err != nil {
-		return e, err
+// New plans an enclosure with the scratch folder dir. In there the caller's working
+// directory, its executable and the folders in PATH are seen as they are outside.
+func New(dir string, strict bool) (p Plan, err error) {
+	p = Plan{Scratch: dir, Group: groupName(strconv.Itoa(os.Getpid()), dir), Strict: strict}
+	if p.Outside, err = os.Readlink("/proc/self/ns/mnt"); err != nil {
+		return p, err
 	}
-	for _, name := range []string{"testlogfile", "coverprofile", "cpuprofile", "memprofile", "blockprofile", "mutexprofile", "trace"} {
-		if file := flagValue("test." + name); file != "" {
-			if !filepath.IsAbs(file) {
-				file = filepath.Join(flagValue("test.outputdir"), file)
-			}
-			e.Writable = append(e.Writable, absolute(file))
-			if made, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE, 0o644); err == nil {
-				made.Close()
-			}
-		}
-	}
-	if dir := flagValue("test.gocoverdir"); dir != "" {
-		e.Writable = append(e.Writable, absolute(dir))
-	}
-	e.Keep = []string{filepath.Dir(program), absolute(".")}
-	if root, err := Repository(); err == nil {
-		e.Keep = append(e.Keep, root)
-	}
+	p.Keep = []string{absolute(".")}
 	if self, err := os.Executable(); err == nil {
-		e.Keep = append(e.Keep, self)
+		p.Keep = append(p.Keep, self)
 	}
-	e.Keep = append(e.Keep, filepath.SplitList(os.Getenv("PATH"))...)
+	p.Keep = append(p.Keep, filepath.SplitList(os.Getenv("PATH"))...)
 	// A tmpfs can only be mounted on a folder that is there.
 	if cache, err := rootfs.Folder(); err == nil {
 		os.MkdirAll(cache, 0o755)
 	}
-	return e, nil
-}
-
-func flagValue(name string) string {
-	if f := flag.Lookup(name); f != nil {
-		return f.Value.String()
-	}
-	return ""
+	return p, nil
 }
 
 func absolute(path string) string {
@@ -93,21 +60,16 @@ func absolute(path string) string {
 	return path
 }
 
-func (e enclosure) String() string {
-	text, _ := json.Marshal(e)
-	return string(text)
-}
-
 // enter makes of the new namespaces, in which this process is number 1, what
 // description says. Then it starts this program again, in the same process: of
 // cgroup namespaces and of rights each thread has its own until then. The caller
 // has locked its thread. enter returns only an error.
 func enter(description string) error {
-	var e enclosure
-	if err := json.Unmarshal([]byte(description), &e); err != nil {
+	var p Plan
+	if err := json.Unmarshal([]byte(description), &p); err != nil {
 		return err
 	}
-	if here, err := os.Readlink("/proc/thread-self/ns/mnt"); err != nil || here == e.Outside || os.Getpid() != 1 {
+	if here, err := os.Readlink("/proc/thread-self/ns/mnt"); err != nil || here == p.Outside || os.Getpid() != 1 {
 		return fmt.Errorf("this is no new namespace, but pid %d in %s (%w)", os.Getpid(), here, err)
 	}
 	home, err := os.Getwd()
@@ -118,28 +80,26 @@ func enter(description string) error {
 	if err := mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return err
 	}
-	trees, err := joinGroups(e.Group, e.Strict)
+	trees, err := joinGroups(p.Group, p.Strict)
 	if err != nil {
 		return err
 	}
 	for _, step := range []func() error{
-		e.mountFiles,
+		p.mountFiles,
 		mountDevices,
-		e.mountProc,
+		p.mountProc,
 		func() error { return mountGroups(trees) },
 		// As systemd has them on most systems: a program that forgets to make its
 		// mounts private is seen here as it is there.
 		func() error { return mount("none", "/", "", unix.MS_REC|unix.MS_SHARED, "") },
 		func() error { return os.Chdir(home) },
-		e.dropRights,
+		p.dropRights,
 	} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
-	os.Unsetenv(enclosureVariable)
-	os.Setenv(scratchVariable, e.Scratch)
-	os.Setenv(programVariable, e.Program)
+	os.Unsetenv(variable)
 	err = unix.Exec("/proc/self/exe", os.Args, os.Environ())
 	return fmt.Errorf("execve /proc/self/exe: %w", err)
 }
@@ -154,15 +114,15 @@ func mount(source, target, kind string, flags uintptr, data string) error {
 
 // mountFiles makes all that is mounted read-only, and puts a tmpfs where programs
 // write.
-func (e enclosure) mountFiles() error {
+func (p Plan) mountFiles() error {
 	kept := map[string]int{} // path → a descriptor of what was there
 	keep := func(path string) {
 		if fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0); err == nil {
 			kept[path] = fd
 		}
 	}
-	covers := e.covers()
-	for _, path := range e.Keep {
+	covers := p.covers()
+	for _, path := range p.Keep {
 		resolved, _ := filepath.EvalSymlinks(path)
 		for _, path := range []string{path, resolved} {
 			if slices.ContainsFunc(covers, func(c cover) bool { return below(path, c.path) }) {
@@ -170,7 +130,7 @@ func (e enclosure) mountFiles() error {
 			}
 		}
 	}
-	for _, path := range e.Writable {
+	for _, path := range p.Writable {
 		keep(path)
 	}
 	if err := readOnly(); err != nil {
@@ -181,14 +141,14 @@ func (e enclosure) mountFiles() error {
 			return err
 		}
 	}
-	for _, dir := range []string{os.TempDir(), e.Scratch} {
+	for _, dir := range []string{os.TempDir(), p.Scratch} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
 	}
 	bound := ""
 	for _, path := range slices.Sorted(maps.Keys(kept)) { // a folder comes before what is in it
-		if bound != "" && below(path, bound) || slices.Contains(e.Writable, path) {
+		if bound != "" && below(path, bound) || slices.Contains(p.Writable, path) {
 			continue
 		}
 		if err := bind(kept[path], path); err != nil {
@@ -196,7 +156,7 @@ func (e enclosure) mountFiles() error {
 		}
 		bound = path
 	}
-	for _, path := range e.Writable {
+	for _, path := range p.Writable {
 		fd, ok := kept[path]
 		if !ok {
 			continue
@@ -215,7 +175,7 @@ func (e enclosure) mountFiles() error {
 type cover struct{ path, mode string }
 
 // covers lists the folders that programs write to. None is below another.
-func (e enclosure) covers() (covers []cover) {
+func (p Plan) covers() (covers []cover) {
 	all := []cover{{"/tmp", "1777"}, {"/var/tmp", "1777"}, {"/run", "755"}, {os.TempDir(), "1777"}}
 	if cache, err := rootfs.Folder(); err == nil {
 		all = append(all, cover{cache, "755"})
@@ -240,7 +200,7 @@ func below(path, dir string) bool { return strings.HasPrefix(path, strings.TrimS
 
 // bind mounts what the descriptor is of at the path, which it makes if need be.
 func bind(fd int, path string) error {
-	source := "/proc/self/fd/" + itoa(fd)
+	source := "/proc/self/fd/" + strconv.Itoa(fd)
 	info, err := os.Stat(source)
 	if err != nil {
 		return err
@@ -353,12 +313,12 @@ func takeAway(path string) {
 var beyondNamespaces = []string{"sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "mtrr"}
 
 // mountProc mounts a /proc of the new PID namespace.
-func (e enclosure) mountProc() error {
+func (p Plan) mountProc() error {
 	takeAway("/proc")
 	if err := mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return err
 	}
-	if !e.Strict {
+	if !p.Strict {
 		return nil
 	}
 	for _, name := range beyondNamespaces {
@@ -378,8 +338,8 @@ func (e enclosure) mountProc() error {
 
 // dropRights takes the dangerous rights away from this thread, for good: what
 // execve gives is limited by the bounding set, see capabilities(7).
-func (e enclosure) dropRights() error {
-	if !e.Strict {
+func (p Plan) dropRights() error {
+	if !p.Strict {
 		return nil
 	}
 	for _, right := range dangerousRights {

@@ -1,4 +1,4 @@
-package lessontest
+package enclosure
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,37 +17,36 @@ import (
 //
 //	lessontest-PID-N  has the limits; out of reach from inside. N is the scratch folder's.
 //	…/machine         is seen as the tree's root inside
-//	…/machine/tests   v2: the tests are in here, so that the root, which is not the
+//	…/machine/tests   v2: the first process is in here, so that the root, which is not the
 //	                  kernel's own, can hand controllers down
 const (
-	groupPrefix = "lessontest-"
-	groupInside = "machine"
-	groupTests  = "tests"
+	GroupPrefix = "lessontest-"
+	GroupInside = "machine"
+	GroupFirst  = "tests"
 )
 
-// enclosureTasks is how many tasks may be in an enclosure: more than any test of
-// ours has, and few enough for a fork bomb to harm nobody.
-const enclosureTasks = 2000
+// Tasks is how many tasks may be in an enclosure: more than any test of ours has, and few enough for a fork bomb to harm nobody.
+const Tasks = 2000
 
 // groupName is the name of the groups of the enclosure with this scratch folder.
 func groupName(pid, dir string) string {
-	return groupPrefix + pid + "-" + strings.TrimPrefix(filepath.Base(dir), scratchPrefix)
+	return GroupPrefix + pid + "-" + strings.TrimPrefix(filepath.Base(dir), scratchPrefix)
 }
 
 // joinGroups makes the groups, puts this process into them, and makes a cgroup
 // namespace of them. It returns the trees where it could. The others stay as the
 // host's, read-only.
-func joinGroups(name string, strict bool) (joined []cgroupTree, err error) {
+func joinGroups(name string, strict bool) (joined []Tree, err error) {
 	var known []string
-	for _, tree := range cgroupTrees() {
-		if slices.Contains(known, tree.v1) {
+	for _, tree := range Trees() {
+		if slices.Contains(known, tree.V1) {
 			continue
 		}
-		known = append(known, tree.v1)
+		known = append(known, tree.V1)
 		if !tree.makeGroup(name, strict) {
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(tree.dir, name, groupInside, "cgroup.procs"), []byte("0"), 0); err == nil {
+		if err := os.WriteFile(filepath.Join(tree.Dir, name, GroupInside, "cgroup.procs"), []byte("0"), 0); err == nil {
 			joined = append(joined, tree)
 		}
 	}
@@ -54,11 +54,11 @@ func joinGroups(name string, strict bool) (joined []cgroupTree, err error) {
 		return nil, fmt.Errorf("unshare(CLONE_NEWCGROUP): %w", err)
 	}
 	for _, tree := range joined {
-		if inside := filepath.Join(tree.dir, name, groupInside); tree.v1 == "" {
-			if err := os.Mkdir(inside+"/"+groupTests, 0o755); err != nil {
+		if inside := filepath.Join(tree.Dir, name, GroupInside); tree.V1 == "" {
+			if err := os.Mkdir(inside+"/"+GroupFirst, 0o755); err != nil {
 				return nil, err
 			}
-			if err := os.WriteFile(inside+"/"+groupTests+"/cgroup.procs", []byte("0"), 0); err != nil {
+			if err := os.WriteFile(inside+"/"+GroupFirst+"/cgroup.procs", []byte("0"), 0); err != nil {
 				return nil, err
 			}
 		}
@@ -68,35 +68,35 @@ func joinGroups(name string, strict bool) (joined []cgroupTree, err error) {
 
 // isGroup reports whether a v2 tree's root is a group like others, not the
 // kernel's own: so it is in a cgroup namespace, as in a Docker container.
-func (tree cgroupTree) isGroup() bool {
-	return tree.v1 == "" && exists(tree.dir+"/cgroup.type")
+func (tree Tree) isGroup() bool {
+	return tree.V1 == "" && exists(tree.Dir+"/cgroup.type")
 }
 
 // groupLeaf is a group for the processes that are in the way, see makeRoom.
-const groupLeaf = groupPrefix + "leaf"
+const groupLeaf = GroupPrefix + "leaf"
 
 // makeRoom moves the processes in the root of a v2 tree that is a group like
 // others into a leaf: such a group hands no controllers down while it holds
 // processes. The last of several tests to call leave brings them back.
 func makeRoom() (leave func()) {
 	var held []*os.File
-	for _, tree := range cgroupTrees() {
+	for _, tree := range Trees() {
 		if !tree.isGroup() {
 			continue
 		}
-		lock, err := os.Open(tree.dir)
+		lock, err := os.Open(tree.Dir)
 		if err != nil {
 			continue
 		}
 		unix.Flock(int(lock.Fd()), unix.LOCK_SH) // waits for one who leaves, which is soon
 		held = append(held, lock)
-		leaf := tree.dir + "/" + groupLeaf
-		Eventually(Soon, func() bool {
-			if len(lines(tree.dir+"/cgroup.procs")) == 0 {
+		leaf := tree.Dir + "/" + groupLeaf
+		eventually(time.Second, func() bool {
+			if len(lines(tree.Dir+"/cgroup.procs")) == 0 {
 				return true
 			}
 			unix.Mkdir(leaf, 0o755)
-			moveProcesses(tree.dir, leaf)
+			moveProcesses(tree.Dir, leaf)
 			return false
 		})
 	}
@@ -107,7 +107,7 @@ func makeRoom() (leave func()) {
 				for _, controller := range strings.Fields(strings.Join(lines(lock.Name()+"/cgroup.subtree_control"), " ")) {
 					setFile(lock.Name(), "cgroup.subtree_control", "-"+controller)
 				}
-				Eventually(Soon, func() bool {
+				eventually(time.Second, func() bool {
 					moveProcesses(leaf, lock.Name())
 					return unix.Rmdir(leaf) != unix.EBUSY
 				})
@@ -126,16 +126,16 @@ func moveProcesses(from, to string) {
 }
 
 // makeGroup makes the groups in one tree, and reports whether it could.
-func (tree cgroupTree) makeGroup(name string, strict bool) bool {
-	tree.handDown(tree.dir, "cpu", "memory", "pids")
-	group := filepath.Join(tree.dir, name)
-	for _, dir := range []string{group, filepath.Join(group, groupInside)} {
+func (tree Tree) makeGroup(name string, strict bool) bool {
+	tree.handDown(tree.Dir, "cpu", "memory", "pids")
+	group := filepath.Join(tree.Dir, name)
+	for _, dir := range []string{group, filepath.Join(group, GroupInside)} {
 		if unix.Mkdir(dir, 0o755) != nil {
 			return false
 		}
 		// On v1 a group of the controller cpuset takes no process before it has these.
 		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
-			if tree.v1 != "" {
+			if tree.V1 != "" {
 				setFile(dir, file, strings.Join(lines(filepath.Dir(dir)+"/"+file), ""))
 			}
 		}
@@ -143,19 +143,19 @@ func (tree cgroupTree) makeGroup(name string, strict bool) bool {
 	controllers, _ := os.ReadFile(group + "/cgroup.controllers")
 	tree.handDown(group, strings.Fields(string(controllers))...)
 
-	memory := strconv.FormatUint(enclosureMemory(), 10)
+	memory := strconv.FormatUint(Memory(), 10)
 	setFile(group, "memory.use_hierarchy", "1") // v1, before Linux 5.11
 	setFile(group, "memory.limit_in_bytes", memory)
 	setFile(group, "memory.memsw.limit_in_bytes", memory)
 	setFile(group, "memory.max", memory)
 	setFile(group, "memory.swap.max", "0")
-	setFile(group, "pids.max", itoa(enclosureTasks))
+	setFile(group, "pids.max", strconv.Itoa(Tasks))
 	if strict {
 		setFile(group, "devices.deny", "a")
 		for _, d := range harmlessDevices {
 			setFile(group, "devices.allow", d.rule())
 		}
-		if tree.v1 == "" {
+		if tree.V1 == "" {
 			restrict(group) // or not: what the kernel cannot do, it cannot do
 		}
 	}
@@ -163,16 +163,16 @@ func (tree cgroupTree) makeGroup(name string, strict bool) bool {
 }
 
 // handDown gives controllers of a v2 group to its children, as far as there are.
-func (tree cgroupTree) handDown(dir string, controllers ...string) {
+func (tree Tree) handDown(dir string, controllers ...string) {
 	for _, controller := range controllers {
-		if tree.v1 == "" {
+		if tree.V1 == "" {
 			setFile(dir, "cgroup.subtree_control", "+"+controller)
 		}
 	}
 }
 
-// enclosureMemory is how much memory an enclosure may use: half the machine's.
-func enclosureMemory() uint64 {
+// Memory is how much memory an enclosure may use: half the machine's.
+func Memory() uint64 {
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err != nil {
 		return 1 << 30
@@ -194,17 +194,17 @@ func exists(path string) bool {
 
 // mountGroups puts the trees in the place of the host's. In this cgroup namespace
 // they have the new groups for roots.
-func mountGroups(trees []cgroupTree) error {
+func mountGroups(trees []Tree) error {
 	for _, tree := range trees {
 		kind, data := "cgroup2", ""
-		if tree.v1 != "" {
-			kind, data = "cgroup", tree.v1
+		if tree.V1 != "" {
+			kind, data = "cgroup", tree.V1
 			if strings.HasPrefix(data, "name=") {
 				data = "none," + data
 			}
 		}
-		takeAway(tree.dir)
-		if err := mount(kind, tree.dir, kind, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, data); err != nil {
+		takeAway(tree.Dir)
+		if err := mount(kind, tree.Dir, kind, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, data); err != nil {
 			return err
 		}
 	}
@@ -223,7 +223,7 @@ func thawGroups(name string) {
 // removeGroups removes the groups of an enclosure whose processes have ended, or
 // are about to.
 func removeGroups(name string) {
-	Eventually(leftoverPatience, func() bool {
+	eventually(5*time.Second, func() bool {
 		left := false
 		forGroups(name, func(dir string) { left = unix.Rmdir(dir) == unix.EBUSY || left })
 		return !left
@@ -233,9 +233,9 @@ func removeGroups(name string) {
 // forGroups calls do with the folders of all groups of an enclosure, those below
 // first.
 func forGroups(name string, do func(dir string)) {
-	for _, tree := range cgroupTrees() {
+	for _, tree := range Trees() {
 		var dirs []string
-		filepath.WalkDir(filepath.Join(tree.dir, name), func(path string, entry fs.DirEntry, err error) error {
+		filepath.WalkDir(filepath.Join(tree.Dir, name), func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && entry.IsDir() {
 				dirs = append(dirs, path)
 			}
