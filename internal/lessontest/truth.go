@@ -53,15 +53,17 @@ func seen(traced []SystemCall) (a account) {
 		return a
 	}
 	host, container := traced[0].Process, 0
+	probes := probesOfGo(traced)
+	isOfGo := func(c SystemCall) bool { return isOfGo(c, host) || c.MakesProcess() && probes[c.Ret] }
 	for _, c := range traced[1:] { // the first is the execve of the program, by strace
-		if container == 0 && c.Process == host && c.Done && c.Errno == "" && c.MakesProcess() && !isOfGo(c, host) {
+		if container == 0 && c.Process == host && c.Done && c.Errno == "" && c.MakesProcess() && !isOfGo(c) {
 			container = c.Ret
 		}
 	}
 	pids := map[int]string{host: "HOST", container: "CONTAINER"}
 	isCommand := false
 	for _, c := range traced[1:] {
-		if !c.Done || c.Errno == interrupted || !MustBeTold(c) || c.Process == host && isOfGo(c, host) {
+		if !c.Done || c.Errno == interrupted || !MustBeTold(c) || c.Process == host && isOfGo(c) {
 			continue
 		}
 		line := comparableCall(c.Name, withoutAddresses(c), c.Ret, c.Errno, pids)
@@ -104,22 +106,35 @@ func MustBeTold(c SystemCall) bool {
 }
 
 var (
-	pidfdOf   = regexp.MustCompile(`^P_PIDFD, \d+<pid:(\d+)>`)
+	pidfdOf   = regexp.MustCompile(`^P_PIDFD, \d+<pid:(\d+)>, ([^,]+)`)
 	exitsWith = regexp.MustCompile(`flags=[A-Z_0-9|]*\bSIG`)
 )
 
 // isOfGo reports whether the Go runtime makes a call to learn what this kernel's
-// pidfds can do: it waits for a pidfd of itself, which no parent would, and makes
-// a process that ends without a signal to anybody. See os.checkPidfd.
+// pidfds can do: it waits for a pidfd of itself, which no parent would; it makes
+// a process that ends without a signal to anybody, and waits for that; or it does
+// not want to know how the process ended that it waits for. See os.checkPidfd.
 func isOfGo(c SystemCall, host int) bool {
 	switch c.Name {
 	case "clone":
 		return !exitsWith.MatchString(c.Args)
 	case "waitid":
 		of := pidfdOf.FindStringSubmatch(c.Args)
-		return of != nil && of[1] == strconv.Itoa(host) && c.Errno == "ECHILD" || strings.Contains(c.Args, "__WCLONE")
+		return of != nil && (of[1] == strconv.Itoa(host) && c.Errno == "ECHILD" || of[2] == "NULL") || strings.Contains(c.Args, "__WCLONE")
 	}
 	return false
+}
+
+// probesOfGo are the processes that Go has made to learn that.
+func probesOfGo(traced []SystemCall) map[int]bool {
+	probes := map[int]bool{}
+	for _, c := range traced {
+		if of := pidfdOf.FindStringSubmatch(c.Args); c.Name == "waitid" && of != nil && of[2] == "NULL" {
+			pid, _ := strconv.Atoi(of[1])
+			probes[pid] = true
+		}
+	}
+	return probes
 }
 
 var (
