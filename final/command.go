@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"gonsrun/final/internal/narrate"
@@ -147,36 +146,55 @@ func (c *command) exampleTyped() string {
 func (c *command) print(f *flag.FlagSet) {
 	fmt.Printf("final %s: %s\n", c.name, c.summary)
 	if c.manual != "" {
-		fmt.Printf("\n%s\n", c.manual)
+		fmt.Printf("\n%s\n", strings.ReplaceAll(c.manual, "final ", typed()+" "))
 	}
-	fmt.Printf("\nUsage:\n\n\t%s\n\nExample:\n\n\t%s\n", strings.TrimSpace(typed(c.name)+" "+c.synopsis), c.exampleTyped())
+	fmt.Printf("\nUsage:\n\n  %s\n\nExample:\n\n  %s\n", strings.TrimSpace(typed(c.name)+" "+c.synopsis), c.exampleTyped())
 	if c.define != nil || c.narrates {
 		fmt.Print("\nFlags:\n\n")
-		f.SetOutput(os.Stdout)
-		f.PrintDefaults()
+		printFlags(f)
 	}
 	if c.narrates {
 		fmt.Print("\n" + exitStatuses)
 	}
 }
 
-const exitStatuses = "Exit status: the command's own; 128+n when signal n killed it; 125 when final itself\n" +
-	"failed, 126 when the command cannot be run, 127 when it is not found.\n"
+// printFlags is as flag.PrintDefaults is, but no line is wider than 80 columns.
+func printFlags(f *flag.FlagSet) {
+	const indent = 8
+	f.VisitAll(func(one *flag.Flag) {
+		value, usage := flag.UnquoteUsage(one)
+		if one.DefValue != "" && one.DefValue != "false" && one.DefValue != "0" {
+			usage += " (default " + one.DefValue + ")"
+		}
+		lead := strings.TrimRight("  -"+one.Name+" "+value, " ")
+		if len(lead)+2 > indent {
+			fmt.Println(lead)
+			lead = ""
+		}
+		for _, line := range wrapped(usage, 80-indent) {
+			fmt.Printf("%-*s%s\n", indent, lead, line)
+			lead = ""
+		}
+	})
+}
+
+const exitStatuses = "Exit status: the command's own; 128+n when signal n killed it; 125 when final\n" +
+	"itself failed, 126 when the command cannot be run, 127 when it is not found.\n"
 
 // printOverview writes the manual of the whole program.
 func printOverview(commands []command) {
-	text := catalog.ParseManual(manual).Text
+	text := strings.ReplaceAll(catalog.ParseManual(manual).Text, "\t", "  ")
 	fmt.Print(strings.ReplaceAll(text, "go run -exec sudo ./final", proc.Typed("final", true)), "\n\nCommands:\n\n")
 	for _, c := range commands {
-		fmt.Printf("\t%-11s %s\n", c.name, c.summary)
+		fmt.Printf("  %-11s %s\n", c.name, c.summary)
 	}
-	fmt.Printf("\nEach has its manual:\n\n\t%s\n\n%s", typed("run", "-h"), exitStatuses)
+	fmt.Printf("\nEach has its manual:\n\n  %s\n\n%s", typed("run", "-h"), exitStatuses)
 }
 
 // noArguments ends the program when there are any.
 func noArguments(args []string) {
 	if len(args) > 0 {
-		narrate.FailUsage(fmt.Sprintf("%q is too much: there is nothing to name here", args[0]))
+		narrate.FailUsage(fmt.Sprintf("%q: this command takes no argument", args[0]))
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -33,7 +32,7 @@ func inspectCommand() command {
 			c := existing(one(args, "container"))
 			if _, err := unix.IoctlGetTermios(1, unix.TCGETS); asJSON || err != nil {
 				encoder := json.NewEncoder(os.Stdout)
-				encoder.SetIndent("", "\t")
+				encoder.SetIndent("", "  ")
 				check(encoder.Encode(struct {
 					Config Spec  `json:"config"`
 					State  State `json:"state"`
@@ -48,19 +47,19 @@ func inspectCommand() command {
 
 // show prints what the kernel says of the container and of us, side by side.
 func (c *container) show() {
-	table := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
-	defer table.Flush()
-	row := func(name, container, host string) { fmt.Fprintf(table, "%s\t%s\t%s\n", name, container, host) }
+	t := table{wraps: true, flexible: []flexible{{2, 24}, {1, 24}}}
+	defer func() { t.print(columns()) }()
+	row := func(name, container, host string) { t.row(name, container, host) }
 	row("", "CONTAINER "+c.state.Name, "HOST")
 	row("id", c.state.ID, "")
 	row("status", c.status(), "")
-	row("command", shorten(strings.Join(words(c.spec.Process.Args), " "), 40), "")
+	row("command", shorten(c.commandLine(), 200), "")
 	if !c.alive() {
 		return
 	}
 	pid := fmt.Sprint(c.state.PID)
 	pids := strings.Fields(proc.StatusField(pid, "NSpid"))
-	row("pid of its first process", pids[len(pids)-1], pid)
+	row("pid of number 1", pids[len(pids)-1], pid)
 	for _, ns := range []string{"uts", "pid", "mnt", "ipc", "net", "cgroup", "user"} {
 		theirs, _ := os.Readlink("/proc/" + pid + "/ns/" + ns)
 		ours, _ := os.Readlink("/proc/self/ns/" + ns)
@@ -122,7 +121,7 @@ func limit(n int64, show func(int64) string) string {
 func statsCommand() command {
 	var once bool
 	return command{
-		name: "stats", synopsis: "[-once]", summary: "show what the containers take, again every second on a terminal",
+		name: "stats", synopsis: "[-once]", summary: "show what the containers take, on a terminal every second",
 		example: "final stats -once",
 		define:  func(f *flag.FlagSet) { f.BoolVar(&once, "once", false, "show it once") },
 		do: func(args []string) int {
@@ -143,8 +142,8 @@ func statsCommand() command {
 // printStats prints one table. before holds the CPU time of the one before,
 // which was printed the interval ago.
 func printStats(before map[string]int64, interval time.Duration) {
-	table := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tNAME\tCPU\tMEMORY\tPIDS")
+	t := table{flexible: []flexible{{1, 12}}}
+	t.row("ID", "NAME", "CPU", "MEMORY", "PIDS")
 	list, _ := all()
 	for _, c := range list {
 		if !c.alive() {
@@ -159,23 +158,20 @@ func printStats(before map[string]int64, interval time.Duration) {
 			cpu = fmt.Sprintf("%.1f%%", float64(u.CPU-last)/float64(interval.Microseconds())*100)
 		}
 		before[c.state.ID] = u.CPU
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", c.state.ID, c.state.Name, cpu, size(u.Memory)+limit(u.MemoryLimit, size), count(u.Pids)+limit(u.PidsLimit, count))
+		t.row(c.state.ID, c.state.Name, cpu, size(u.Memory)+limit(u.MemoryLimit, size), count(u.Pids)+limit(u.PidsLimit, count))
 	}
-	table.Flush()
+	t.print(columns())
 }
 
 func doctorCommand() command {
 	return command{
-		name: "doctor", summary: "say whether this machine is ready for the workshop, and what to type where not",
+		name: "doctor", summary: "say whether this machine is ready, and what to type if not",
 		example: "final doctor",
 		do: func(args []string) int {
 			noArguments(args)
-			width, colored := 80, false
-			if size, err := unix.IoctlGetWinsize(1, unix.TIOCGWINSZ); err == nil {
-				_, noColor := os.LookupEnv("NO_COLOR")
-				width, colored = max(60, int(size.Col)), !noColor
-			}
-			if !doctor.Print(os.Stdout, doctor.Check(), width, colored) {
+			_, err := unix.IoctlGetTermios(1, unix.TCGETS)
+			_, noColor := os.LookupEnv("NO_COLOR")
+			if !doctor.Print(os.Stdout, doctor.Check(), max(60, columns()), err == nil && !noColor) {
 				return 1
 			}
 			return 0
@@ -217,7 +213,7 @@ func completion() string {
 		f.VisitAll(func(one *flag.Flag) { flags = append(flags, "-"+one.Name) })
 		containers := ""
 		if strings.Contains(c.synopsis, "CONTAINER") {
-			containers = " $(final ps -a 2>/dev/null | awk 'NR > 1 { print $2 }')"
+			containers = " $(final ps -a -no-trunc 2>/dev/null | awk 'NR > 1 { print $2 }')"
 		}
 		cases = append(cases, fmt.Sprintf("\t%s) words=\"%s%s\" ;;\n", c.name, strings.Join(flags, " "), containers))
 	}

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -33,78 +32,99 @@ func existing(name string) *container {
 }
 
 func psCommand() command {
-	var withStopped, onlyIDs bool
+	var withStopped, onlyIDs, both, whole bool
 	return command{
-		name: "ps", summary: "list the running containers", example: "final ps -a",
+		name: "ps", synopsis: "[flags]", summary: "list the running containers", example: "final ps -a",
+		manual: "To remove all of them:\n\n  final rm -f $(final ps -aq)",
 		define: func(f *flag.FlagSet) {
 			f.BoolVar(&withStopped, "a", false, "also those that have ended")
-			f.BoolVar(&onlyIDs, "q", false, "only their ids: "+typed("rm", "-f")+" $("+typed("ps", "-a", "-q")+")")
+			f.BoolVar(&onlyIDs, "q", false, "only their ids")
+			f.BoolVar(&both, "aq", false, "-a and -q")
+			f.BoolVar(&both, "qa", false, "the same as -aq")
+			f.BoolVar(&whole, "no-trunc", false, "shorten nothing, and show the pid and the address, too: as wide as it gets")
 		},
 		do: func(args []string) int {
 			noArguments(args)
 			sweep()
 			list, err := all()
 			check(err)
-			list = slices.DeleteFunc(list, func(c *container) bool { return c.state.Status == stopped && !withStopped })
-			if onlyIDs {
+			list = slices.DeleteFunc(list, func(c *container) bool { return c.state.Status == stopped && !withStopped && !both })
+			if onlyIDs || both {
 				for _, c := range list {
 					fmt.Println(c.state.ID)
 				}
 				return 0
 			}
-			table := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
-			fmt.Fprintln(table, "ID\tNAME\tCOMMAND\tCREATED\tSTATUS\tPID\tADDRESS\tPORTS")
-			for _, c := range list {
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.state.ID, c.state.Name, shorten(strings.Join(words(c.spec.Process.Args), " "), 24),
-					ago(c.state.Created), c.status(), c.pid(), c.reachable())
+			if whole {
+				printWhole(list)
+				return 0
 			}
-			table.Flush()
+			t := table{flexible: []flexible{{2, 8}, {4, 21}, {1, 12}, {4, 8}}}
+			t.row("ID", "NAME", "COMMAND", "STATUS", "PORTS")
+			for _, c := range list {
+				t.row(c.state.ID, c.state.Name, shorten(c.commandLine(), 24), c.status(), c.ports())
+			}
+			t.print(columns())
 			return 0
 		},
 	}
 }
 
-func (c *container) pid() string {
+// printWhole is ps -no-trunc, for scripts: one line for each container.
+func printWhole(list []*container) {
+	var t table
+	t.row("ID", "NAME", "COMMAND", "STATUS", "PID", "ADDRESS", "PORTS")
+	for _, c := range list {
+		pid, address := fmt.Sprint(c.state.PID), c.spec.Network.Address
+		if c.state.Status == stopped {
+			pid, address = "", ""
+		}
+		t.row(c.state.ID, c.state.Name, printable(c.commandLine()), c.status(), pid, address, c.ports())
+	}
+	t.print(0)
+}
+
+func (c *container) commandLine() string { return strings.Join(words(c.spec.Process.Args), " ") }
+
+// ports lead to the container while it runs.
+func (c *container) ports() string {
 	if c.state.Status == stopped {
 		return ""
 	}
-	return fmt.Sprint(c.state.PID)
+	return strings.Join(c.spec.Network.Ports, " ")
 }
 
-// reachable is the container's address, and the ports that lead there, in two
-// columns of ps.
-func (c *container) reachable() string {
-	if c.state.Status == stopped {
-		return "\t"
-	}
-	return c.spec.Network.Address + "\t" + strings.Join(c.spec.Network.Ports, " ")
-}
-
+// status is the container's, and since when.
 func (c *container) status() string {
 	if c.state.Status == stopped {
-		return fmt.Sprintf("stopped (%d) %s", c.state.ExitStatus, ago(c.state.Finished))
+		return fmt.Sprintf("stopped (%d) %s ago", c.state.ExitStatus, since(c.state.Finished))
 	}
-	return c.state.Status
+	return c.state.Status + " " + since(c.state.Created)
 }
 
-// ago is a time as people say it.
-func ago(t time.Time) string {
+// since is how long ago that was, as people say it.
+func since(t time.Time) string {
 	d := time.Since(t)
 	switch {
 	case d < time.Minute:
-		return fmt.Sprintf("%d s ago", int(d.Seconds()))
+		return fmt.Sprintf("%d s", int(d.Seconds()))
 	case d < time.Hour:
-		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+		return fmt.Sprintf("%d min", int(d.Minutes()))
 	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h ago", int(d.Hours()))
+		return fmt.Sprintf("%d h", int(d.Hours()))
 	}
-	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+// printable makes what would disturb a terminal visible.
+func printable(text string) string {
+	quoted := narrate.Quote(text)
+	return quoted[1 : len(quoted)-1]
 }
 
 // shorten cuts text to fit, and makes what would disturb a terminal visible.
 func shorten(text string, longest int) string {
-	quoted := narrate.Quote(text)
-	runes := []rune(quoted[1 : len(quoted)-1])
+	runes := []rune(printable(text))
 	if len(runes) > longest {
 		runes = append(runes[:longest-1], '…')
 	}
@@ -277,7 +297,7 @@ func each(names []string, do func(*container) error) (status int) {
 
 func sweepCommand() command {
 	return command{
-		name: "sweep", summary: "remove what killed containers left; every command does so first", example: "final sweep",
+		name: "sweep", summary: "remove what killed containers left, as every command does", example: "final sweep",
 		do: func(args []string) int {
 			noArguments(args)
 			for _, id := range sweep() {

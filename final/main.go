@@ -8,7 +8,7 @@
 // system that is thrown away at the end, devices and a network of its own,
 // limits, and only those rights that harm nobody:
 //
-//	go run -exec sudo ./final run --memory 64m --cpus 0.5 -p 8080:80 -v "$PWD":/src /bin/sh
+//	go run -exec sudo ./final run -memory 64m -p 8080:80 -v "$PWD":/src /bin/sh
 //
 // An ordinary user gets one too, in a user namespace, without sudo.
 package main

@@ -52,7 +52,7 @@ func TestFiftyAtOnce(t *testing.T) {
 	}
 
 	addresses := map[string]bool{}
-	for _, line := range strings.Split(lesson.Type(t, "ps").Exits(0).Stdout, "\n") {
+	for _, line := range strings.Split(lesson.Type(t, "ps", "-no-trunc").Exits(0).Stdout, "\n") {
 		for _, field := range strings.Fields(line) {
 			if ip, _, err := net.ParseCIDR(field); err == nil {
 				addresses[ip.String()] = true

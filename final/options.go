@@ -17,6 +17,7 @@ import (
 	"gonsrun/final/internal/capability"
 	"gonsrun/final/internal/cgroup"
 	"gonsrun/final/internal/mounts"
+	"gonsrun/final/internal/narrate"
 	"gonsrun/internal/proc"
 	"gonsrun/internal/rootfs"
 )
@@ -74,7 +75,7 @@ func (o *options) flags(f *flag.FlagSet) {
 	f.StringVar(&o.network, "network", "", "none, host or bridge (default bridge for root, none for others)")
 	alias(f, &o.publish, "p", "publish", "make a port of the container reachable: `[HOSTIP:]PORT:CPORT[/tcp|udp]`")
 	f.Var(&o.capAdd, "cap-add", "keep one more `capability`, or ALL")
-	f.Var(&o.capDrop, "cap-drop", "give up one more `capability`, or ALL")
+	f.Var(&o.capDrop, "cap-drop", "drop one more `capability`, or ALL")
 	f.Var(&o.security, "security-opt", "seccomp=unconfined: no filter")
 	f.StringVar(&o.user, "user", "", "run the command as `UID[:GID] or NAME` of the container")
 	f.StringVar(&o.user, "u", "", "the same as -user")
@@ -130,6 +131,13 @@ func (o *options) complete() error {
 	}
 	if err := checkName("-hostname", o.hostname, 64); err != nil {
 		return err
+	}
+	if len(o.publish) > 0 && rootless() && (o.network == "" || o.network == "bridge") {
+		return &narrate.StatusError{Status: narrate.StatusFailed,
+			Err: fmt.Errorf("-p %s: a published port leads over a bridge on the host, and only root may make one", o.publish[0]),
+			Hint: "Type:\n  " + proc.Typed("final", true, os.Args[1:]...) +
+				"\nOr share the host's network. Then a port that the command opens is one of the host's:\n  " +
+				typed(append([]string{"run", "-network", "host"}, o.command...)...)}
 	}
 	switch o.network {
 	case "":

@@ -91,7 +91,16 @@ func TestRootlessRefusals(t *testing.T) {
 	nothingLeft(t)
 	user := ordinaryUser(t)
 	user.Type(t, "run", "-network", "bridge", "true").Says("-network bridge", "root").Exits(125)
-	user.Type(t, "run", "-p", "8080:80", "true").Says("-p 8080:80").Exits(125)
+	for _, flags := range [][]string{{"-p", "8080:80"}, {"-d", "-p", "8080:80"}, {"-network", "bridge", "-p", "8080:80"}} {
+		line := append([]string{"run"}, append(flags, "true")...)
+		result := user.Type(t, line...).Prints("").Says("-p 8080:80", "bridge", "only root may").Exits(125)
+		asRoot := "sudo " + lessontest.Program() + " " + strings.Join(line, " ")
+		if !strings.Contains(result.Stderr, asRoot+"\n") || !strings.Contains(result.Stderr, lessontest.Program()+" run -network host true\n") {
+			t.Errorf("%q does not say what to type instead:\n%s", line, result.Stderr)
+		}
+	}
+	user.Type(t, "run", "-network", "none", "-p", "8080:80", "true").Says("-p 8080:80", "-network none").Exits(125)
+	user.Type(t, "ps", "-aq").Prints("").Exits(0) // nothing was made
 	user.Type(t, "run", "-without", "user", "true").Says("-without user", "sudo").Exits(125)
 	user.Type(t, "run", "-cpus", "0.5", "true").Says("limit", "sudo").Exits(125)
 	user.Type(t, "run", "true").Says("loopback").Exits(0)

@@ -265,7 +265,7 @@ func runCommand() command {
 		name: "run", synopsis: "[flags] COMMAND [ARG…]", narrates: true,
 		summary: "run a command in a new container",
 		asRoot:  true,
-		example: `final run --memory 64m --cpus 0.5 -p 8080:80 -v "$PWD":/src /bin/sh`,
+		example: `final run -memory 64m -p 8080:80 -v "$PWD":/src /bin/sh`,
 		define:  o.flags,
 		prepare: func(config *narrate.Config) {
 			o.terminal = o.terminal || o.both || onTerminal() && !o.detach
