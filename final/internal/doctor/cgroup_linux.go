@@ -98,7 +98,7 @@ func (m machine) repairController(controller string, trees []tree) string {
 			dir := "/sys/fs/cgroup/" + controller
 			return m.asRoot(fmt.Sprintf("sh -c 'mkdir -p %s && mount -t cgroup -o %s none %s'", dir, controller, dir))
 		}
-		return "the cgroup above must hand it down:  echo +" + controller + " > …/cgroup.subtree_control"
+		return "the cgroup above must pass it on. In its folder:\n  echo +" + controller + " > cgroup.subtree_control"
 	}
 	return fmt.Sprintf("use a kernel with the cgroup controller %s", controller)
 }

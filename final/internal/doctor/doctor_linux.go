@@ -31,7 +31,7 @@ type Result struct {
 	Name  string
 	State State
 	Found string // what is there
-	ToDo  string // what to type or to do, never "" unless OK
+	ToDo  string // what to do, never "" unless OK; a line that begins with two blanks is to be typed
 }
 
 // machine is what the checks look at: the machine itself, or one that a test made up.
@@ -40,6 +40,7 @@ type machine struct {
 	uid    int      // effective
 	arch   string   // as in GOARCH
 	search []string // where programs are looked up, in this order
+	parent string   // the pid of who started us
 	lower  string   // a folder where the root file system will be
 	again  string   // the line that starts the doctor as root
 	run    string   // the line that starts run, without its flags
@@ -98,25 +99,27 @@ func (m machine) field(path, name string) string {
 	return ""
 }
 
-// asRoot is how to type a command that is root's.
+// asRoot is the line to type for a command that is root's.
 func (m machine) asRoot(command string) string {
 	if m.uid != 0 {
-		return "sudo " + command
+		return "  sudo " + command
 	}
-	return command
+	return "  " + command
 }
+
+const privileged = "run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun"
 
 // withRights is what to type to have this program run with all rights.
 func (m machine) withRights() string {
 	switch {
 	case m.uid != 0:
-		return m.again
+		return "  " + m.again
 	case m.engine() == "Podman":
-		return "podman run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun"
+		return "  podman " + privileged
 	case m.engine() != "":
-		return "docker run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun"
+		return "  docker " + privileged
 	}
-	return "log in as root in another way: this session's root is not a whole one (capsh --print)"
+	return "log in as root in another way: the root of this session lacks capabilities, as this shows:\n  capsh --print"
 }
 
 // accessible asks the kernel about the effective user, not the real one.

@@ -118,9 +118,30 @@ func sound(t *testing.T, results []Result) {
 	for _, width := range []int{80, 100, 200} {
 		var b strings.Builder
 		Print(&b, results, width, false)
+		typed := map[string]bool{}
+		for _, r := range results {
+			for _, line := range strings.Split(r.ToDo, "\n") {
+				if command, found := strings.CutPrefix(line, "  "); found {
+					typed[command] = false
+				}
+			}
+		}
 		for line := range strings.Lines(b.String()) {
-			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > min(width, maxWidth) {
+			command := strings.TrimPrefix(strings.TrimSpace(line), "→ ")
+			if _, found := typed[command]; found {
+				typed[command] = true
+			}
+			longest := min(width, maxWidth)
+			if typed[command] {
+				longest = max(longest, utf8.RuneCountInString("→ "+command))
+			}
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > longest {
 				t.Errorf("%d columns in a table of %d: %s", n, width, line)
+			}
+		}
+		for command, whole := range typed {
+			if !whole {
+				t.Errorf("in a table of %d columns this line to type is not whole, in a line of its own: %s\n%s", width, command, b.String())
 			}
 		}
 	}
@@ -303,6 +324,48 @@ func TestOneKindOfNamespaceIsMissing(t *testing.T) {
 	}
 }
 
+// Under sudo the go tool is looked for where its caller looks for it: sudo has a
+// PATH of its own, and it often leads to another one, or to none.
+func TestCallersGo(t *testing.T) {
+	ours := map[string]string{
+		"/proc/30/status": "PPid:\t20\n", "/proc/30/comm": "sudo\n", "/proc/30/environ": "HOME=/root\x00PATH=/home/me/go/bin:/usr/bin\x00",
+		"/proc/20/status": "PPid:\t1\n", "/proc/20/comm": "bash\n", "/proc/20/environ": "PATH=/elsewhere\x00",
+		"/home/me/go/VERSION": "go1.30.1\n",
+	}
+	for _, test := range []struct {
+		name   string
+		change func(m *machine)
+		found  string
+	}{
+		{"sudo's own PATH has none", func(m *machine) { os.Remove(m.root + "/usr/bin/go") }, "/home/me/go/bin/go, go1.30.1"},
+		{"sudo's own PATH has another one", nil, "/home/me/go/bin/go, go1.30.1"},
+		{"a shell below sudo has sudo's PATH", func(m *machine) {
+			write(t, m.root+"/proc/40/status", "PPid:\t30\n", 0o644)
+			write(t, m.root+"/proc/40/comm", "sh\n", 0o644)
+			write(t, m.root+"/proc/40/environ", "PATH=/usr/bin\x00", 0o644)
+			m.parent = "40"
+		}, "/home/me/go/bin/go, go1.30.1"},
+		{"go run started us", func(m *machine) {
+			write(t, m.root+"/proc/20/comm", "go\n", 0o644)
+			write(t, m.root+"/sdk/bin/go", "", 0o755)
+			os.Symlink("/sdk/bin/go", m.root+"/proc/20/exe")
+			write(t, m.root+"/proc/30/environ", "PATH=/usr/sbin\x00", 0o644)
+		}, "/sdk/bin/go"},
+		{"no sudo", func(m *machine) { write(t, m.root+"/proc/30/comm", "sh\n", 0o644) }, "/usr/bin/go, go1.24.4"},
+		{"an ordinary user", func(m *machine) { m.uid = 1000 }, "/usr/bin/go, go1.24.4"},
+	} {
+		m := fake(t, ours)
+		write(t, m.root+"/home/me/go/bin/go", "", 0o755)
+		m.parent = "30"
+		if test.change != nil {
+			test.change(&m)
+		}
+		if r := m.goTool(); r.State != OK || r.Found != test.found {
+			t.Errorf("%s: %+v, expected %q", test.name, r, test.found)
+		}
+	}
+}
+
 func TestLowerFolder(t *testing.T) {
 	cache := t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", cache)
@@ -339,12 +402,20 @@ func TestNothingThere(t *testing.T) {
 }
 
 func TestPrint(t *testing.T) {
-	results := []Result{{Name: "kernel", Found: "Linux 6.12"}, {"strace", Warn, "not installed", "apt-get install strace"}}
+	results := []Result{{Name: "kernel", Found: "Linux 6.12"}, {"strace", Warn, "not installed", "  apt-get install strace"}}
 	var b strings.Builder
 	if !Print(&b, results, 80, false) {
 		t.Error("a warning is no failure")
 	}
 	want := "ok    kernel  Linux 6.12\nwarn  strace  not installed\n              → apt-get install strace\n\nReady for the workshop. What is marked warn is optional.\n"
+	wide := Result{"container", Fail, "Docker", "outside of it, type:\n  docker run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun\nand begin anew"}
+	if b.String() != want {
+		t.Errorf("got\n%swant\n%s", b.String(), want)
+	}
+	b.Reset()
+	Print(&b, []Result{wide}, 60, false)
+	want = "FAIL  container  Docker\n                 → outside of it, type:\n" +
+		"  docker run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun\n                   and begin anew\n\nNot ready for the workshop: 1 of 1 checks failed.\n"
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", b.String(), want)
 	}

@@ -27,7 +27,7 @@ func (m machine) kernel() Result {
 	r := Result{Name: "kernel", Found: "Linux " + release + ", " + m.arch}
 	var major, minor int
 	if n, _ := fmt.Sscanf(release, "%d.%d", &major, &minor); n != 2 {
-		r.State, r.ToDo = Warn, "uname -r  tells the version: 5.12 or later is wanted (is /proc mounted?)"
+		r.State, r.ToDo = Warn, "version 5.12 or later is wanted (is /proc mounted?). This shows it:\n  uname -r"
 		r.Found = "the version is not in /proc/sys/kernel/osrelease"
 		return r
 	}
@@ -43,7 +43,7 @@ func (m machine) kernel() Result {
 	}
 	if missing != nil {
 		r.Found += ": without " + strings.Join(missing, "; ")
-		r.ToDo = "use a system with Linux 5.12 or later, such as the workshop's VM: vagrant up"
+		r.ToDo = "use a system with Linux 5.12 or later, such as the workshop's VM:\n  vagrant up"
 	}
 	return r
 }
@@ -72,7 +72,7 @@ func (m machine) privileges() Result {
 		r.Found = fmt.Sprintf("ordinary user %d: the lessons from step02 on need sudo, and so do some of these checks", m.uid)
 		if m.find("sudo") == "" {
 			r.Found = fmt.Sprintf("ordinary user %d, and no sudo: the lessons from step02 on need root", m.uid)
-			r.ToDo = "su -c 'apt-get install sudo && adduser YOU sudo'  and log in again"
+			r.ToDo = "type this, and log in again:\n  su -c 'apt-get install sudo && adduser YOU sudo'"
 		}
 		return r
 	}
@@ -132,12 +132,12 @@ func (m machine) container() []Result {
 		return []Result{r}
 	}
 	r.Found += " without --privileged: " + strings.Join(signs, ", ")
-	r.State, r.ToDo = Warn, "docker run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun"
+	r.State, r.ToDo = Warn, "  docker "+privileged
 	if signs[0] == "no CAP_SYS_ADMIN" {
 		r.State = Fail
 	}
 	if engine == "Podman" {
-		r.ToDo = "podman run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun"
+		r.ToDo = "  podman " + privileged
 	}
 	return []Result{r}
 }
@@ -155,7 +155,7 @@ func (m machine) limits() Result {
 	}
 	if most, err := strconv.Atoi(m.limit("Max processes")); err == nil && m.uid != 0 && most < fewTasks {
 		r.Found = fmt.Sprintf("ulimit -u is %d", most)
-		r.State, r.ToDo = Warn, fmt.Sprintf("ulimit -u %d  (a higher number needs a line in /etc/security/limits.conf)", 10*fewTasks)
+		r.State, r.ToDo = Warn, fmt.Sprintf("allow more (a number above the hard limit needs a line in /etc/security/limits.conf):\n  ulimit -u %d", 10*fewTasks)
 	}
 	if where, rest, found := m.cgroupPids(); found && rest < fewTasks {
 		r.Found = fmt.Sprintf("%d more processes in the cgroup %s", max(rest, 0), where)

@@ -35,9 +35,9 @@ func (m machine) repairMount(name string, report trialReport) string {
 	case errno == unix.ENODEV:
 		return "use a kernel that knows the file system " + name
 	case name == "pivot_root":
-		return m.run + " -without pivot …  (an initramfs as this machine's root cannot be swapped)"
+		return "pivot_root cannot move an initramfs, which is this machine's root. Do without:\n  " + m.run + " -without pivot …"
 	}
-	return "dmesg | tail  may say more"
+	return "this may say more:\n  dmesg | tail"
 }
 
 // overlay reports whether one can lie over the folder where the root file
@@ -50,7 +50,7 @@ func (m machine) overlay(report trialReport) Result {
 		return Result{"overlay", Warn, "the kernel has none: a container's root will be read-only", m.asRoot("modprobe overlay")}
 	default:
 		return Result{"overlay", Warn, "over " + m.lower + ": " + describe(errno) + ": a container's root will be read-only",
-			m.run + " -rootfs DIR …  with DIR on ext4, xfs, btrfs or tmpfs"}
+			"use a DIR on ext4, xfs, btrfs or tmpfs:\n  " + m.run + " -rootfs DIR …"}
 	}
 }
 
@@ -61,9 +61,10 @@ func (m machine) network(report trialReport) Result {
 		if !reached || errno == 0 {
 			continue
 		}
-		todo := m.asRoot("modprobe "+kind) + "  (until then:  " + m.run + " -network none …)"
+		without := "  " + m.run + " -network none …"
+		todo := m.asRoot("modprobe "+kind) + "\nuntil then:\n" + without
 		if !errors.Is(errno, unix.EOPNOTSUPP) && !errors.Is(errno, unix.ENODEV) {
-			todo = m.run + " -network none …  works without it"
+			todo = "this works without it:\n" + without
 		}
 		return Result{"network", Warn, "a new " + kind + ": " + describe(errno), todo}
 	}

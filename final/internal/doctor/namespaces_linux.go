@@ -74,7 +74,7 @@ func (m machine) withoutNamespace(name, config string, err error) Result {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EUSERS):
 		r.ToDo = m.asRoot("sysctl -w user.max_" + name + "_namespaces=1000")
 	case errors.Is(err, unix.EAGAIN):
-		r.ToDo = "ulimit -u  and  cat /sys/fs/cgroup/pids.max  show which limit for processes is reached"
+		r.ToDo = "these show which limit for processes is reached:\n  ulimit -u\n  cat /sys/fs/cgroup/pids.max"
 	case m.uid != 0:
 		r.State = Warn // root may be allowed what we are not
 	}
@@ -97,7 +97,7 @@ func (m machine) userNamespace() Result {
 		if r.ToDo == m.withRights() {
 			r.ToDo = "run final as root, where it needs no user namespace"
 			if m.engine() != "" {
-				r.ToDo = "docker run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun"
+				r.ToDo = "  docker " + privileged
 			}
 		}
 		return r

@@ -21,7 +21,8 @@ var stateColors = [...]color.Attribute{OK: color.FgGreen, Warn: color.FgYellow, 
 
 // Print writes the results as a table, at most width columns wide (and never
 // more than 100), and reports whether nothing failed. What there is to do
-// stands below its line, ready to be typed.
+// stands below its line. A line to type stands whole in a line of its own: where
+// it is too wide for its column it begins further left.
 func Print(w io.Writer, results []Result, width int, colored bool) (ok bool) {
 	nameWidth, count := 0, [Fail + 1]int{}
 	for _, r := range results {
@@ -40,9 +41,16 @@ func Print(w io.Writer, results []Result, width int, colored bool) (ok bool) {
 			continue
 		}
 		arrow := "→ "
-		for _, line := range wrap(r.ToDo, text-2) {
-			fmt.Fprintln(w, strings.Repeat(" ", indent)+arrow+line)
-			arrow = "  "
+		for _, part := range strings.Split(r.ToDo, "\n") {
+			lines := []string{strings.TrimPrefix(part, "  ")}
+			if lines[0] == part {
+				lines = wrap(part, text-2)
+			}
+			for _, line := range lines {
+				room := min(width, maxWidth) - utf8.RuneCountInString(arrow+line)
+				fmt.Fprintln(w, strings.Repeat(" ", max(min(indent, room), 0))+arrow+line)
+				arrow = "  "
+			}
 		}
 	}
 	fmt.Fprintf(w, "\n%s\n", paint(worst(count), colored, summary(count)))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -22,6 +23,7 @@ func thisMachine() machine {
 		uid:     os.Geteuid(),
 		arch:    runtime.GOARCH,
 		search:  append(filepath.SplitList(os.Getenv("PATH")), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/go/bin", "/usr/lib/go/bin", goRoot()),
+		parent:  strconv.Itoa(os.Getppid()),
 		lower:   lower,
 		again:   proc.Typed("final", true, "doctor"),
 		run:     proc.Typed("final", false, "run"),
@@ -39,9 +41,40 @@ func goRoot() string {
 	return filepath.Join(runtime.GOROOT(), "bin")
 }
 
+// callersPath are the folders where who called sudo looks for programs: sudo
+// replaces PATH by one of its own, and its own environment is the caller's. The
+// go tool that started us knows best which one is used.
+func (m machine) callersPath() (folders []string) {
+	if m.uid != 0 {
+		return nil
+	}
+	underSudo := false
+	for pid := m.parent; pid != "" && pid != "0"; pid = m.field("/proc/"+pid+"/status", "PPid") {
+		comm := m.read("/proc/" + pid + "/comm")
+		if exe, err := os.Readlink(m.root + "/proc/" + pid + "/exe"); err == nil && comm == "go" {
+			folders = append(folders, filepath.Dir(exe))
+		}
+		if comm == "sudo" || comm == "su" || comm == "doas" {
+			underSudo = true
+		}
+		if !underSudo {
+			continue
+		}
+		for _, variable := range strings.Split(m.read("/proc/"+pid+"/environ"), "\x00") {
+			if path, found := strings.CutPrefix(variable, "PATH="); found {
+				folders = append(folders, filepath.SplitList(path)...)
+			}
+		}
+	}
+	return folders
+}
+
 // find returns the path of a program, "" where there is none.
-func (m machine) find(name string) string {
-	for _, dir := range m.search {
+func (m machine) find(name string) string { return m.findIn(m.search, name) }
+
+// findIn is find in other folders.
+func (m machine) findIn(folders []string, name string) string {
+	for _, dir := range folders {
 		path := filepath.Join(dir, name)
 		info, err := os.Stat(m.root + path)
 		if err == nil && !info.IsDir() && info.Mode()&0o111 != 0 && filepath.IsAbs(path) {
@@ -123,7 +156,7 @@ const goVersion = "1.24"
 // goTool looks for the go command. Its version is in a file beside it, so that
 // nothing has to be started that may download another one.
 func (m machine) goTool() Result {
-	path := m.find("go")
+	path := m.findIn(append(m.callersPath(), m.search...), "go")
 	if path == "" {
 		return Result{"go", Warn, "not installed: go run and go test need it", m.install("golang-go")}
 	}
@@ -150,10 +183,10 @@ func (m machine) goTool() Result {
 // filter looks for seccomp, for a filter as final's: it answers calls with an errno.
 func (m machine) filter() Result {
 	if m.arch != "amd64" && m.arch != "arm64" {
-		return Result{"seccomp", Fail, "final has a filter for amd64 and arm64, not for " + m.arch, m.run + " -security-opt seccomp=unconfined …"}
+		return Result{"seccomp", Fail, "final has a filter for amd64 and arm64, not for " + m.arch, "  " + m.run + " -security-opt seccomp=unconfined …"}
 	}
 	if err := m.seccomp(); err != nil {
-		return Result{"seccomp", Fail, "no filters: " + describe(err), "use a kernel with CONFIG_SECCOMP_FILTER=y, or  " + m.run + " -security-opt seccomp=unconfined …"}
+		return Result{"seccomp", Fail, "no filters: " + describe(err), "use a kernel with CONFIG_SECCOMP_FILTER=y, or do without:\n  " + m.run + " -security-opt seccomp=unconfined …"}
 	}
 	return Result{Name: "seccomp", Found: "filters work"}
 }
