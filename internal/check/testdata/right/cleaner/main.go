@@ -55,18 +55,9 @@ func run(dir string, command []string) int {
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 
 	name := "gonsrun-step06-" + strconv.Itoa(os.Getpid())
-	helper := exec.Command("/proc/self/exe", "clean", name)
-	helper.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is not for it
-	leash, err := helper.StdinPipe()
-	check(err)
-	check(helper.Start())
-	defer helper.Wait()
-	defer leash.Close()
-
 	groups, err := makeGroups(name)
 	if err != nil {
-		leash.Close()
-		helper.Wait()
+		removeGroups(name)
 		fail(125, err)
 	}
 	container := exec.Command("/proc/self/exe", append([]string{"child", root}, command...)...)
@@ -81,7 +72,17 @@ func run(dir string, command []string) int {
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWPID,
 		Pdeathsig:  unix.SIGKILL,
 	}
-	check(container.Start())
+	if err := container.Start(); err != nil {
+		removeGroups(name)
+		fail(125, err)
+	}
+	helper := exec.Command("/proc/self/exe", "clean", name)
+	helper.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is not for it
+	leash, err := helper.StdinPipe()
+	check(err)
+	check(helper.Start())
+	defer helper.Wait()
+	defer leash.Close()
 	told := make(chan int, 9)
 	go func() {
 		for s := range signals {

@@ -43,32 +43,36 @@ func run(command []string) int {
 	if err := unix.Unshare(unix.CLONE_NEWUTS | unix.CLONE_NEWPID); err != nil {
 		die(125, os.NewSyscallError("unshare", err))
 	}
-	cmd := exec.Command("/proc/self/exe", append([]string{"child"}, command...)...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		die(125, err)
+	// Package os forks once to see whether the kernel has pidfds, and that process would
+	// be number 1. ForkExec forks when it is told to.
+	pid, err := syscall.ForkExec("/proc/self/exe", append([]string{"unsharefork", "child"}, command...), &syscall.ProcAttr{
+		Env:   os.Environ(),
+		Files: []uintptr{0, 1, 2},
+		Sys:   &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL},
+	})
+	if err != nil {
+		die(125, os.NewSyscallError("fork", err))
 	}
 	told := make(chan int, 10)
 	go func() {
 		for sig := range signals {
 			if sig != unix.SIGINT {
 				told <- 128 + int(sig.(unix.Signal))
-				cmd.Process.Signal(unix.SIGKILL)
+				unix.Kill(pid, unix.SIGKILL)
 			}
 		}
 	}()
-	err := cmd.Wait()
-	if len(told) > 0 {
+	var status unix.WaitStatus
+	for err = unix.EINTR; err == unix.EINTR; {
+		_, err = unix.Wait4(pid, &status, 0, nil)
+	}
+	switch {
+	case len(told) > 0:
 		return <-told
+	case status.Signaled():
+		return 128 + int(status.Signal())
 	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		if how := exit.Sys().(syscall.WaitStatus); how.Signaled() {
-			return 128 + int(how.Signal())
-		}
-	}
-	return cmd.ProcessState.ExitCode()
+	return status.ExitStatus()
 }
 
 func child(command []string) {

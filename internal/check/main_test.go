@@ -1,0 +1,13 @@
+//go:build linux
+
+package check
+
+import (
+	"os"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	Main()
+	os.Exit(m.Run())
+}

@@ -1,0 +1,434 @@
+package check
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
+	"gonsrun/internal/trace"
+)
+
+const (
+	patience     = 3 * time.Second      // then a program hangs
+	settled      = 4 * time.Millisecond // nobody has made a call for so long
+	settlingEnds = 150 * time.Millisecond
+	quietCommand = 400 * time.Millisecond // a command that says nothing is looked at, nevertheless
+	mostMade     = 60                     // more processes make no container, but a loop
+)
+
+// ready is what the command writes when it runs.
+const ready = "ready\n"
+
+// recorder makes one run of the program, under the tracer.
+type recorder struct {
+	*run
+	program string
+	tracer  *trace.Tracer
+	stdin   *os.File
+	output  [2]*capture
+
+	readyAt time.Time     // the command has written that it is ready
+	ranAt   time.Time     // it has begun
+	last    time.Time     // the last call of anybody
+	held    *trace.Thread // the command, which waits until it is looked at
+	looked  bool
+	at      map[*trace.Thread]*trace.Call
+	over    bool
+}
+
+// capture keeps what a descriptor prints, up to a limit.
+type capture struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	done chan struct{}
+}
+
+func newCapture() (*capture, *os.File, error) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &capture{done: make(chan struct{})}
+	go func() {
+		defer close(c.done)
+		defer read.Close()
+		part := make([]byte, 4096)
+		for {
+			n, err := read.Read(part)
+			c.mu.Lock()
+			if c.text.Len() < 64<<10 {
+				c.text.Write(part[:n])
+			}
+			c.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return c, write, nil
+}
+
+func (c *capture) String() string {
+	select {
+	case <-c.done:
+	case <-time.After(100 * time.Millisecond):
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.text.String()
+}
+
+// record runs the program with these arguments, and writes down what happens.
+func record(ctx context.Context, program string, typed ...string) (*run, error) {
+	// All requests of ptrace(2) must come from one thread.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	r := &recorder{run: &run{typed: typed, processes: map[int]*process{}}, program: program, at: map[*trace.Thread]*trace.Call{}}
+	r.hostname[0], r.mounts[0] = hostname(), mountTable()
+	groups := allGroups()
+	if err := r.start(); err != nil {
+		return nil, err
+	}
+	r.loop(ctx)
+	r.stdout, r.stderr = r.output[0].String(), r.output[1].String()
+	r.hostname[1], r.mounts[2] = hostname(), mountTable()
+	if r.mounts[1] == "" {
+		r.mounts[1] = r.mounts[2]
+	}
+	r.left = slices.DeleteFunc(allGroups(), func(g string) bool { return slices.Contains(groups, g) })
+	r.groups = slices.DeleteFunc(r.groups, func(g string) bool { return slices.Contains(groups, g) })
+	return r.run, ctx.Err()
+}
+
+// start starts the program and seizes it before its first call: a shell waits for
+// that, and then becomes the program.
+func (r *recorder) start() error {
+	gateRead, gateWrite, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer gateWrite.Close()
+	defer gateRead.Close()
+	inRead, inWrite, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer inRead.Close()
+	r.stdin = inWrite
+	files := []*os.File{inRead, nil, nil, gateRead}
+	for i := range r.output {
+		c, file, err := newCapture()
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		r.output[i], files[i+1] = c, file
+	}
+	const script = `read line <&3; exec "$0" "$@" 3<&-`
+	command := &exec.Cmd{
+		Path: "/bin/sh",
+		Args: append([]string{"sh", "-c", script, r.program}, r.typed...),
+		Dir:  workFolder(),
+		Env:  os.Environ(),
+	}
+	started, err := os.StartProcess(command.Path, command.Args, &os.ProcAttr{
+		Dir: command.Dir, Env: command.Env, Files: files, Sys: &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return err
+	}
+	r.first = started.Pid
+	started.Release()
+	r.processes[r.first] = &process{pid: r.first}
+	if r.tracer, err = trace.Seize(r.first); err != nil {
+		return fmt.Errorf("your program cannot be watched: %w", err)
+	}
+	_, err = gateWrite.WriteString("go\n")
+	return err
+}
+
+// loop handles one event after the other, until all processes have ended.
+func (r *recorder) loop(ctx context.Context) {
+	defer r.stdin.Close()
+	deadline := time.After(patience)
+	var lastChance <-chan time.Time
+	stop := func() {
+		if lastChance == nil {
+			r.giveUp()
+			lastChance = time.After(2 * time.Second)
+		}
+	}
+	for {
+		var tick <-chan time.Time
+		if !r.looked && !r.ranAt.IsZero() {
+			tick = time.After(time.Millisecond)
+		}
+		select {
+		case s, ok := <-r.tracer.Stops():
+			if !ok {
+				return
+			}
+			if e, ok := r.tracer.Event(s); ok {
+				r.handle(e)
+			}
+			for e, ok := r.tracer.Next(); ok; e, ok = r.tracer.Next() {
+				r.handle(e)
+			}
+			if r.tooMany || r.over && lastChance == nil {
+				stop() // what lives on after the program's end does not live on
+			}
+		case <-tick:
+			r.maybeLook()
+		case <-deadline:
+			r.hung = true
+			stop()
+		case <-ctx.Done():
+			stop()
+			ctx = context.Background()
+		case <-lastChance:
+			return
+		}
+	}
+}
+
+// giveUp ends all that is in the enclosure but us.
+func (r *recorder) giveUp() {
+	if r.hung || r.tooMany {
+		for thread, c := range r.at {
+			if p := r.processes[thread.Process.ID]; p != nil && (p.doing == "" || thread.ID == p.pid) {
+				p.doing = doing(c)
+			}
+		}
+	}
+	killAll()
+	if r.held != nil {
+		r.tracer.Continue(r.held)
+		r.held = nil
+	}
+}
+
+func (r *recorder) handle(e trace.Event) {
+	r.last = time.Now()
+	p := r.processes[e.Thread.Process.ID]
+	switch e.Kind {
+	case trace.Entry:
+		r.entry(e)
+	case trace.Exit:
+		delete(r.at, e.Thread)
+		r.answer(e)
+		if c, _ := e.Call.Note.(*call); c != nil && c.data == ready && c.pid == r.command && !r.looked {
+			r.readyAt, r.held = time.Now(), e.Thread
+			return
+		}
+	case trace.Born:
+		r.born(e)
+		r.tracer.ContinueBorn(e.Child)
+	case trace.Execed:
+		delete(r.at, e.Thread)
+		r.answer(e)
+		r.execed(e)
+	case trace.Ended:
+		delete(r.at, e.Thread)
+		if len(e.Thread.Process.Threads) == 0 && p != nil {
+			p.ended, p.status = true, statusOf(e.Status)
+			if p.pid == r.first {
+				r.run.status, r.over = p.status, true
+				command := r.processes[r.command]
+				r.early = command != nil && command != p && !command.ended
+			}
+		}
+		return
+	}
+	r.tracer.Continue(e.Thread)
+}
+
+// statusOf is the exit status, or -n for signal n.
+func statusOf(status syscall.WaitStatus) int {
+	if status.Signaled() {
+		return -int(status.Signal())
+	}
+	return status.ExitStatus()
+}
+
+// entry is a call that is about to be made.
+func (r *recorder) entry(e trace.Event) {
+	r.at[e.Thread] = e.Call
+	if c := r.read(e); c != nil && e.Call.Note == nil {
+		e.Call.Note = c
+		r.calls = append(r.calls, c)
+	}
+}
+
+// read writes down a call of the kinds that containers are made of, nil for
+// another one.
+func (r *recorder) read(e trace.Event) *call {
+	asked, pid := e.Call, e.Thread.Process.ID
+	c := &call{pid: pid, thread: e.Thread.ID, name: asked.Name()}
+	v := asked.Values
+	switch {
+	case asked.Number == unix.SYS_PTRACE && v[0] == unix.PTRACE_SEIZE:
+		r.processes[pid].tracer = true
+		return nil
+	case asked.Number == unix.SYS_OPENAT && c.name == "":
+		path, _ := e.Thread.Memory().String(v[1])
+		if !isGroupFile(path) {
+			return nil
+		}
+		c.name, c.path = "openat", path
+		c.text = fmt.Sprintf("openat(%s)", trace.Quote(path))
+		return c
+	}
+	switch c.name {
+	case "write":
+		if pid != r.command {
+			file, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", e.Thread.ID, int32(v[0])))
+			if err != nil || !isGroupFile(file) {
+				return nil
+			}
+		} else if !r.readyAt.IsZero() || v[2] > 64 {
+			return nil
+		}
+	case "", "waitid", "wait4", "prctl":
+		return nil
+	case "clone", "clone3":
+		if asked.CloneFlags()&unix.CLONE_THREAD != 0 {
+			return nil
+		}
+	}
+	asked.Read()
+	c.text, c.path, c.data, c.list = asked.Text(), asked.Path, string(asked.Data), asked.List
+	switch c.name {
+	case "clone", "clone3":
+		c.flags = asked.CloneFlags()
+	case "unshare":
+		c.flags = v[0]
+	case "setns":
+		c.flags = v[1]
+	case "mount":
+		c.flags = v[3]
+		c.source, c.kind = unquote(asked.Arguments[0]), unquote(asked.Arguments[2])
+	case "pivot_root":
+		c.path = unquote(asked.Arguments[0])
+	}
+	return c
+}
+
+func unquote(text string) string {
+	if plain, err := strconv.Unquote(text); err == nil {
+		return plain
+	}
+	return ""
+}
+
+func isGroupFile(path string) bool {
+	return strings.HasPrefix(path, "/sys/fs/cgroup") && strings.Contains(path, ".") || strings.HasPrefix(path, "/sys/fs/cgroup/") && strings.Count(path, "/") > 4
+}
+
+func (r *recorder) answer(e trace.Event) {
+	if e.Call == nil {
+		return
+	}
+	c, _ := e.Call.Note.(*call)
+	if c == nil || c.answered && c.child != 0 {
+		return
+	}
+	c.answered = true
+	if errno := e.Call.Errno(); errno != 0 {
+		c.errno = unix.ErrnoName(errno)
+	}
+}
+
+// born is a new process.
+func (r *recorder) born(e trace.Event) {
+	p := &process{pid: e.Child.ID, parent: e.Thread.Process.ID}
+	if e.Call != nil {
+		if c, _ := e.Call.Note.(*call); c != nil {
+			c.child, c.answered, p.made = p.pid, true, c
+		}
+	}
+	p.own, p.number = ownNamespaces(p.pid), innerNumber(p.pid)
+	r.processes[p.pid] = p
+	r.tooMany = r.tooMany || len(r.processes) > mostMade
+}
+
+// execed is a process that has become another program.
+func (r *recorder) execed(e trace.Event) {
+	p := r.processes[e.Thread.Process.ID]
+	if p == nil || e.Call == nil {
+		return
+	}
+	c, _ := e.Call.Note.(*call)
+	if c == nil {
+		return
+	}
+	p.became = c.list
+	if r.command == 0 && r.isCommand(c) {
+		r.command, r.ranAt = p.pid, time.Now()
+	}
+}
+
+// isCommand reports whether an execve starts what was typed: the last argument
+// is ours alone.
+func (r *recorder) isCommand(c *call) bool {
+	want := r.typed[1:]
+	return len(c.list) > 0 && c.list[len(c.list)-1] == want[len(want)-1] && !slices.Contains(c.list, "run") && !r.isProgram(c.path)
+}
+
+func (r *recorder) isProgram(path string) bool {
+	return path == "/proc/self/exe" || path == r.program || proc.SameFile(path, r.program)
+}
+
+// maybeLook looks at the command when nobody does anything anymore.
+func (r *recorder) maybeLook() {
+	now := time.Now()
+	quiet := now.Sub(r.last) > settled
+	switch {
+	case r.held != nil && (quiet || now.Sub(r.readyAt) > settlingEnds):
+	case r.held == nil && now.Sub(r.ranAt) > quietCommand && quiet:
+	default:
+		return
+	}
+	r.looked = true
+	r.look = lookAt(r.command)
+	r.mounts[1] = mountTable()
+	r.groups = allGroups()
+	if r.held != nil {
+		r.tracer.Continue(r.held)
+		r.held = nil
+	}
+	r.stdin.WriteString("go on\n")
+}
+
+// killAll ends all processes in the enclosure but us, who are number 1.
+func killAll() {
+	if os.Getpid() == 1 {
+		thaw()
+		unix.Kill(-1, unix.SIGKILL)
+	}
+}
+
+// reap waits for all that has ended, briefly.
+func reap() {
+	for end := time.Now().Add(time.Second); time.Now().Before(end); {
+		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
+		if errors.Is(err, unix.ECHILD) {
+			return
+		}
+		if pid == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
