@@ -62,7 +62,7 @@ func psCommand() command {
 			t := table{flexible: []flexible{{2, 8}, {4, 21}, {1, 12}, {4, 8}}}
 			t.row("ID", "NAME", "COMMAND", "STATUS", "PORTS")
 			for _, c := range list {
-				t.row(c.state.ID, c.state.Name, shorten(c.commandLine(), 24), c.status(), c.ports())
+				t.row(c.state.ID, c.state.Name, shorten(c.commandLine(), 20), c.status(), c.ports())
 			}
 			t.print(columns())
 			return 0
