@@ -72,7 +72,7 @@ type look struct {
 
 	procKind   string // what is at its /proc: "proc", "other", "nothing"
 	strangers  int    // how many processes it lists that are not the container's
-	rootShared bool  // the mount that its root is on has the host's as a peer
+	rootShared bool   // the mount that its root is on has the host's as a peer
 
 	limits  []limit
 	number1 int // the pid of number 1 of its PID namespace, as the host sees it

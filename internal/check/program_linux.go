@@ -114,6 +114,7 @@ func Program(ctx context.Context, lesson int, program string) (Report, error) {
 // inside is the check, in the enclosure.
 func inside(ctx context.Context, t task) (Report, error) {
 	const script = `echo ready; read x; echo "got $x"; echo oops >&2; exit 7`
+	before := allGroups()
 	r, err := record(ctx, t.Program, "run", "/bin/sh", "-c", script)
 	if err != nil {
 		return Report{}, err
@@ -124,8 +125,15 @@ func inside(ctx context.Context, t task) (Report, error) {
 		}
 		fmt.Fprintf(os.Stderr, "%+v\n%+v\n%d hung %v early %v\n%s%s", r.look, r.processes[r.command], r.status, r.hung, r.early, r.stdout, r.stderr)
 	}
+	quiet = strings.Contains(r.stderr, "The narrator cannot watch")
 	report := Report{Lesson: t.Lesson, Promises: judge(r, t.Lesson)}
-	if !report.Keeps() {
+	if report.Keeps() && t.Lesson >= 6 && len(r.look.limits) > 0 {
+		cause := afterKill(t.Program, before)
+		report.Promises = append(report.Promises, Verdict{6, cause == "", "It is removed, too, when your program is killed.", cause})
+	}
+	if report.Keeps() {
+		report.Manners = manners(t.Program, t.Lesson, r)
+	} else {
 		report.Output = r.printed()
 	}
 	return report, nil

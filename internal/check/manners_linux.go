@@ -1,0 +1,325 @@
+package check
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
+)
+
+// trial is a run of the program that nobody traces: only how it ends counts.
+type trial struct {
+	pid    int
+	stdin  *os.File
+	output [2]*capture
+	ended  map[int]int // the exit statuses of our children, by pid
+}
+
+// quiet is set for a program that was seen to have our narrator: what that does
+// costs time, and is not what is checked.
+var quiet bool
+
+// begin starts the program, in a session of its own as a terminal's is.
+func begin(program string, args ...string) (*trial, error) {
+	t := &trial{ended: map[int]int{}}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer read.Close()
+	t.stdin = write
+	files := []*os.File{read, nil, nil}
+	for i := range t.output {
+		c, file, err := newCapture()
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		t.output[i], files[i+1] = c, file
+	}
+	if len(args) > 1 && quiet {
+		args = append([]string{"-quiet"}, args...)
+	}
+	started, err := os.StartProcess(program, append([]string{program}, args...), &os.ProcAttr{
+		Dir: workFolder(), Env: os.Environ(), Files: files, Sys: &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.pid = started.Pid
+	started.Release()
+	return t, nil
+}
+
+// wait waits for the program's end, and returns its exit status.
+func (t *trial) wait() (status int, ended bool) {
+	t.until(patience, func() bool { _, ended = t.ended[t.pid]; return ended })
+	return t.ended[t.pid], ended
+}
+
+// until waits until is reports true, at most so long, and reports whether it did.
+// Meanwhile it asks for all children that have ended.
+func (t *trial) until(most time.Duration, is func() bool) bool {
+	for end := time.Now().Add(most); ; time.Sleep(time.Millisecond) {
+		for {
+			var status syscall.WaitStatus
+			pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
+			if pid <= 0 || err != nil {
+				break
+			}
+			t.ended[pid] = statusOf(status)
+		}
+		if is() {
+			return true
+		}
+		if time.Now().After(end) {
+			return false
+		}
+	}
+}
+
+// says waits for a text on stdout.
+func (t *trial) says(text string) bool {
+	return t.until(patience, func() bool {
+		_, over := t.ended[t.pid]
+		return strings.Contains(t.output[0].soFar(), text) || over
+	}) && strings.Contains(t.output[0].soFar(), text)
+}
+
+func (c *capture) soFar() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.text.String()
+}
+
+// end ends what is left.
+func (t *trial) end() {
+	t.stdin.Close()
+	killAll()
+	t.until(time.Second, func() bool { return len(others()) == 0 })
+}
+
+// others lists the processes in the enclosure that live, without us.
+func others() (living []string) {
+	for _, pid := range allProcesses() {
+		status := proc.Read(fmt.Sprintf("/proc/%d/status", pid))
+		if state := proc.Field(status, "State"); pid != os.Getpid() && state != "" && !strings.HasPrefix(state, "Z") {
+			living = append(living, proc.Field(status, "Name"))
+		}
+	}
+	return living
+}
+
+// family is a command that tells when it runs and then sleeps; from lesson 3 on,
+// when the kernel ends all processes of a PID namespace with its first, with a
+// process in the background.
+func family(lesson int) string {
+	if lesson < 3 {
+		return "echo ready; exec sleep 1000"
+	}
+	return "sleep 1000 & echo ready; sleep 1000; true"
+}
+
+// afterKill checks that the cgroups of runs that were ended are removed: at once,
+// or by the next run.
+func afterKill(program string, before []string) string {
+	for _, sig := range []syscall.Signal{unix.SIGTERM, unix.SIGKILL} {
+		t, err := begin(program, "run", "/bin/sh", "-c", family(6))
+		if err != nil {
+			return ""
+		}
+		if t.says(ready) {
+			unix.Kill(t.pid, sig)
+			t.wait()
+		}
+		t.end()
+		left := func() []string {
+			return slices.DeleteFunc(allGroups(), func(g string) bool { return slices.Contains(before, g) })
+		}
+		if len(left()) == 0 {
+			continue
+		}
+		next, err := begin(program, "run", "true")
+		if err != nil {
+			return ""
+		}
+		next.wait()
+		next.end()
+		if rest := left(); len(rest) > 0 {
+			return fmt.Sprintf("Your program was ended with %s, and its cgroup %s is still there, also after the next run. Remove it when a signal comes, or at the start of the next run.",
+				unix.SignalName(sig), rest[0])
+		}
+	}
+	return ""
+}
+
+// manners checks good citizenship, and stops at the first that is missing.
+func manners(program string, lesson int, r *run) (verdicts []Verdict) {
+	for _, m := range []struct {
+		since, until int
+		text         string
+		bad          func() string
+	}{
+		{1, 6, "The exit status is the command's.", r.otherStatus},
+		{1, 6, "stdin, stdout and stderr are the command's.", r.otherStreams},
+		{1, 6, "A signal that kills the command shows in the exit status.", func() string { return killed(program) }},
+		{1, 6, "SIGTERM and SIGHUP end the container, too.", func() string { return told(program, lesson) }},
+		{1, 6, "SIGKILL to your program ends the container, too.", func() string { return orphaned(program, lesson) }},
+		{1, 6, "Ctrl-C belongs to the command.", func() string { return interrupted(program) }},
+		{1, 6, "A command that is not found: exit status 127.", func() string { return exits(program, 127, "run", "nosuchcommand") }},
+		{1, 3, "What cannot be run: exit status 126.", func() string { return exits(program, 126, "run", "/etc/passwd") }},
+		{1, 6, "Bad usage: exit status 125.", func() string {
+			if cause := exits(program, 125); cause != "" {
+				return cause
+			}
+			return exits(program, 125, "run")
+		}},
+		{1, 6, "-h prints how to use it.", func() string { return helps(program) }},
+	} {
+		if lesson < m.since || lesson > m.until {
+			continue
+		}
+		cause := m.bad()
+		verdicts = append(verdicts, Verdict{Lesson: lesson, Right: cause == "", Promise: m.text, Cause: cause})
+		if cause != "" {
+			break
+		}
+	}
+	return verdicts
+}
+
+// tried runs the program once, without stdin.
+func tried(program string, args ...string) (status int, t *trial) {
+	t, err := begin(program, args...)
+	if err != nil {
+		return 0, nil
+	}
+	t.stdin.Close()
+	status, ended := t.wait()
+	if !ended {
+		status = stillRunning
+	}
+	t.end()
+	return status, t
+}
+
+const stillRunning = 1 << 16
+
+func typedLine(args []string) string {
+	return proc.Words(append([]string{"PROGRAM"}, args...))
+}
+
+func exits(program string, expected int, args ...string) string {
+	status, t := tried(program, args...)
+	switch {
+	case t == nil || status == expected:
+		return ""
+	case status == stillRunning:
+		return fmt.Sprintf("%s was still running after 3 seconds, expected: it ends with status %d.", typedLine(args), expected)
+	}
+	return fmt.Sprintf("%s %s, expected: status %d.", typedLine(args), endedHow(status), expected)
+}
+
+func helps(program string) string {
+	status, t := tried(program, "-h")
+	switch {
+	case t == nil:
+	case status != 0:
+		return fmt.Sprintf("PROGRAM -h %s, expected: status 0.", endedHow(status))
+	case !strings.Contains(t.output[0].String(), "run"):
+		return "PROGRAM -h prints nothing about run on stdout."
+	}
+	return ""
+}
+
+func killed(program string) string {
+	t, err := begin(program, "run", "sleep", "1234")
+	if err != nil {
+		return ""
+	}
+	defer t.end()
+	command := 0
+	if !t.until(patience, func() bool {
+		for _, pid := range allProcesses() {
+			if proc.Read(fmt.Sprintf("/proc/%d/cmdline", pid)) == "sleep\x001234\x00" {
+				command = pid
+			}
+		}
+		_, over := t.ended[t.pid]
+		return command != 0 || over
+	}) || command == 0 {
+		return "PROGRAM run sleep 1234 does not start sleep, which is looked for in PATH."
+	}
+	unix.Kill(command, unix.SIGKILL)
+	switch status, ended := t.wait(); {
+	case !ended:
+		return "The command was killed, but your program was still running 3 seconds later."
+	case status != 128+9:
+		return fmt.Sprintf("The command was killed by signal 9, and your program %s, expected: status 137, which is 128+9.", endedHow(status))
+	}
+	return ""
+}
+
+func told(program string, lesson int) string {
+	for _, sig := range []syscall.Signal{unix.SIGTERM, unix.SIGHUP} {
+		t, err := begin(program, "run", "/bin/sh", "-c", family(lesson))
+		if err != nil || !t.says(ready) {
+			return ""
+		}
+		unix.Kill(t.pid, sig)
+		status, ended := t.wait()
+		gone := t.until(time.Second, func() bool { return len(others()) == 0 })
+		left := strings.Join(others(), ", ")
+		t.end()
+		name := unix.SignalName(sig)
+		switch {
+		case !ended:
+			return fmt.Sprintf("%s was sent to your program, and 3 seconds later it was still running.", name)
+		case !gone:
+			return fmt.Sprintf("%s ended your program, but these processes of its container live on: %s.", name, left)
+		case status != 128+int(sig) && status != -int(sig):
+			return fmt.Sprintf("%s was sent to your program, and it %s, expected: status %d, which is 128+%d.", name, endedHow(status), 128+int(sig), sig)
+		}
+	}
+	return ""
+}
+
+func orphaned(program string, lesson int) string {
+	t, err := begin(program, "run", "/bin/sh", "-c", family(lesson))
+	if err != nil || !t.says(ready) {
+		return ""
+	}
+	defer t.end()
+	unix.Kill(t.pid, unix.SIGKILL)
+	if !t.until(time.Second, func() bool { return len(others()) == 0 }) {
+		return fmt.Sprintf("Your program was killed, and these processes of its container live on: %s. A parent-death signal ends them (Pdeathsig, prctl(PR_SET_PDEATHSIG)).", strings.Join(others(), ", "))
+	}
+	return ""
+}
+
+// interrupted sends what Ctrl-C sends, to the whole process group.
+func interrupted(program string) string {
+	t, err := begin(program, "run", "/bin/sh", "-c", `trap "echo caught" INT; echo ready; read x; exit 7`)
+	if err != nil || !t.says(ready) {
+		return ""
+	}
+	defer t.end()
+	unix.Kill(-t.pid, unix.SIGINT)
+	t.until(50*time.Millisecond, func() bool { _, over := t.ended[t.pid]; return over })
+	t.stdin.WriteString("go on\n")
+	switch status, ended := t.wait(); {
+	case !ended:
+		return "After Ctrl-C, which the command caught, your program was still running 3 seconds later."
+	case status == -int(unix.SIGINT) || status == 2 || status == 130:
+		return "Ctrl-C ended your program, while its command had caught it and went on. Your program must live as long as its command (signal.Notify, or signal.Ignore)."
+	case status != 7:
+		return fmt.Sprintf("After Ctrl-C, which the command caught, the command ended with status 7, and your program %s.", endedHow(status))
+	}
+	return ""
+}
