@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -8,7 +9,7 @@ import (
 )
 
 // errorsPage is about the errors of the reader's own program.
-const errorsPage = "docs/errors.md"
+const errorsPage = "errors.md"
 
 // errorsOnPage is how many there are on it.
 const errorsOnPage = 16
@@ -28,7 +29,7 @@ var notInV1 = map[string]string{
 // console blocks are true, TestConsole says; this is about their being there.
 func TestErrors(t *testing.T) {
 	all := pages(t)
-	i := slices.IndexFunc(all, func(p *page) bool { return p.name == errorsPage })
+	i := slices.IndexFunc(all, func(p *page) bool { return filepath.Base(p.name) == errorsPage })
 	if i < 0 {
 		t.Fatalf("there is no page %s", errorsPage)
 	}
