@@ -9,7 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
-	. "syscall"
+	sys "syscall"
 
 	"gonsrun/internal/rootfs"
 )
@@ -24,47 +24,43 @@ func main() {
 		fmt.Println("usage: short [-rootfs DIR] run COMMAND [ARG...]")
 	case args[0] == "run" && args[1] != "":
 		root, _, err := rootfs.Prepare(dir)
-		if empty, ok := err.(interface{ ExitStatus() int }); ok {
-			must(err, empty.ExitStatus())
-		}
 		must(err, 125)
-		signals := make(chan os.Signal, 9)
-		signal.Notify(signals, SIGINT, SIGTERM, SIGHUP)
+		signals, told := make(chan os.Signal, 9), make(chan int, 9)
+		signal.Notify(signals, sys.SIGTERM, sys.SIGHUP)
+		signal.Notify(make(chan os.Signal, 1), sys.SIGINT) // that one is the command's
 		cmd := exec.Command("/proc/self/exe", append([]string{"child", root}, args[1:len(args)-2]...)...)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-		cmd.SysProcAttr = &SysProcAttr{Cloneflags: CLONE_NEWUTS | CLONE_NEWPID | CLONE_NEWNS, Pdeathsig: SIGKILL}
+		cmd.SysProcAttr = &sys.SysProcAttr{Cloneflags: sys.CLONE_NEWUTS | sys.CLONE_NEWPID | sys.CLONE_NEWNS, Pdeathsig: sys.SIGKILL}
 		must(cmd.Start(), 125)
-		status := 0
 		go func() {
-			for s := range signals {
-				if s != SIGINT { // that one is the command's
-					status = 128 + int(s.(Signal))
-					cmd.Process.Kill()
-				}
-			}
+			told <- 128 + int((<-signals).(sys.Signal))
+			cmd.Process.Kill()
 		}()
 		cmd.Wait()
-		if how := cmd.ProcessState.Sys().(WaitStatus); how.Exited() {
-			status = how.ExitStatus()
-		} else if status == 0 {
-			status = 128 + int(how.Signal())
+		how := cmd.ProcessState.Sys().(sys.WaitStatus)
+		if how.Exited() {
+			os.Exit(how.ExitStatus())
 		}
-		os.Exit(status)
+		told <- 128 + int(how.Signal())
+		os.Exit(<-told)
 	case args[0] == "child":
-		must(Sethostname([]byte("container")), 125)
-		must(Mount("none", "/", "", MS_REC|MS_PRIVATE, ""), 125)
-		must(Chroot(args[1]), 125)
-		must(Chdir("/"), 125)
-		must(Mount("proc", "proc", "proc", 0, ""), 125)
+		must(sys.Sethostname([]byte("container")), 125)
+		must(sys.Mount("none", "/", "", sys.MS_REC|sys.MS_PRIVATE, ""), 125)
+		must(sys.Chroot(args[1]), 125)
+		must(sys.Chdir("/"), 125)
+		must(sys.Mount("proc", "proc", "proc", 0, ""), 125)
 		path, err := exec.LookPath(args[2])
 		must(err, 127)
-		must(Exec(path, args[2:len(args)-2], append(os.Environ(), "PS1=container:$PWD# ")), 126)
+		must(sys.Exec(path, args[2:len(args)-2], append(os.Environ(), "PS1=container:$PWD# ")), 126)
 	default:
 		must(fmt.Errorf("usage: short [-rootfs DIR] run COMMAND [ARG...]"), 125)
 	}
 }
 
 func must(err error, status int) {
+	if empty, ok := err.(interface{ ExitStatus() int }); ok {
+		status = empty.ExitStatus()
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "short:", err)
 		os.Exit(status)
