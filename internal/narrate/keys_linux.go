@@ -35,7 +35,7 @@ func (w *watcher) pressed(key byte) {
 // pass passes what was typed to the host's side, when only the container's process
 // group has the terminal: in the middle of Go's clone and execve.
 func (w *watcher) pass(sig syscall.Signal) {
-	if group, err := unix.Getpgid(w.host.ID); err == nil && group != unix.Getpgrp() {
+	if w.pause.alone {
 		unix.Kill(w.host.ID, sig)
 	}
 }

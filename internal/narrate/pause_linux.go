@@ -19,11 +19,14 @@ type pause struct {
 	keys     chan byte
 	lost     chan struct{} // nothing can be read from the terminal anymore
 
-	processes func() []int // the program's, which may read from the terminal
+	joined    int          // the process group that we were in last to read from the terminal
+	processes func() []int // the program's, which may read from the terminal; the host's side first
+	alone     bool         // what is typed reaches us, and not the host's side
 
 	print *printer
 	fd    int           // of the terminal
 	tty   *os.File      // the same, to read from
+	until time.Time     // it is about to stop: nobody reads before
 	modes *unix.Termios // of the terminal before we wait for a key; nil when we do not
 	ended chan struct{} // the goroutine that reads has ended
 }
@@ -64,7 +67,7 @@ func (p *pause) before(t *told) bool {
 // again shows the prompt and reads, if a call waits for a key and we do not read
 // already.
 func (p *pause) again() {
-	if p.waitsFor == nil || p.modes != nil || !p.foreground() {
+	if p.waitsFor == nil || p.modes != nil || time.Now().Before(p.until) || !p.foreground() {
 		return
 	}
 	modes, err := unix.IoctlGetTermios(p.fd, unix.TCGETS)
@@ -91,6 +94,22 @@ func (p *pause) prompt() string {
 	return prompt
 }
 
+// stops leaves the terminal to the shell, before the program stops for Ctrl-Z.
+func (p *pause) stops() {
+	p.leave()
+	p.until = time.Now().Add(stopPatience)
+}
+
+// stopPatience is how long a program may take to stop for Ctrl-Z. One that has not
+// done so by then does not mean to.
+const stopPatience = time.Second
+
+// resumes shows the prompt again, when the program goes on after Ctrl-Z.
+func (p *pause) resumes() {
+	p.until = time.Time{}
+	p.again()
+}
+
 // foreground joins the process group that has the terminal, if it is one of the
 // program's: others may not read from it.
 func (p *pause) foreground() bool {
@@ -98,11 +117,13 @@ func (p *pause) foreground() bool {
 	if err != nil {
 		return false
 	}
+	p.joined = group
 	if group == unix.Getpgrp() {
 		return true
 	}
-	for _, process := range p.processes() {
+	for i, process := range p.processes() {
 		if theirs, err := unix.Getpgid(process); err == nil && theirs == group {
+			p.alone = i > 0
 			return unix.Setpgid(0, group) == nil
 		}
 	}

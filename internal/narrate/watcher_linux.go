@@ -117,12 +117,12 @@ func whyNot(pid int, err error) string {
 
 // loop handles one event after the other, until the host's side has ended.
 func (w *watcher) loop() {
+	var look, again <-chan time.Time // they go on over many stops
 	for {
-		var look, again <-chan time.Time
-		if w.holding != nil {
+		if w.holding != nil && look == nil {
 			look = time.After(time.Millisecond)
 		}
-		if w.pause.waitsFor != nil && w.pause.modes == nil { // others have the terminal
+		if w.pause.waitsFor != nil && w.pause.modes == nil && again == nil { // others have the terminal
 			again = time.After(50 * time.Millisecond)
 		}
 		select {
@@ -145,10 +145,12 @@ func (w *watcher) loop() {
 		case <-w.pause.lost:
 			w.pause.leave()
 		case <-again:
+			again = nil
 			w.pause.again()
 		case sig := <-w.typed:
 			w.pass(sig.(syscall.Signal))
 		case <-look:
+			look = nil
 			w.lookAsleep()
 			w.pause.again()
 		}
@@ -174,13 +176,15 @@ func (w *watcher) handle(e trace.Event) bool {
 				w.goOnWithoutPause()
 			}
 		case unix.SIGTSTP:
-			w.pause.leave()
+			if e.Thread.Process == w.host {
+				w.pause.stops()
+			}
 		}
 		w.tracer.Continue(e.Thread)
 	case trace.Stopped:
 		w.stopped(e)
 	case trace.Resumed:
-		w.pause.again()
+		w.pause.resumes()
 		w.tracer.Continue(e.Thread)
 	case trace.Ending:
 		if e.Thread.Process == w.host {
