@@ -19,7 +19,6 @@ type pause struct {
 	keys     chan byte
 	lost     chan struct{} // nothing can be read from the terminal anymore
 
-	joined    int          // the process group that we were in last to read from the terminal
 	processes func() []int // the program's, which may read from the terminal; the host's side first
 	alone     bool         // what is typed reaches us, and not the host's side
 
@@ -117,7 +116,6 @@ func (p *pause) foreground() bool {
 	if err != nil {
 		return false
 	}
-	p.joined = group
 	if group == unix.Getpgrp() {
 		return true
 	}
