@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -41,7 +42,33 @@ func (r *run) noGroup() string {
 		return fmt.Sprintf("The controller %s has a tree of its own on this machine, %s: the command's process must be written to a cgroup.procs there, too.", l.controller, l.tree)
 	}
 	last := here[len(here)-1]
+	pid, _ := strconv.Atoi(strings.TrimSpace(last.data))
+	if pid == 0 {
+		pid = last.pid
+	}
+	switch {
+	case pid == r.first:
+		return fmt.Sprintf("%s got the number of the host's side of your program itself. The container's process must be in the cgroup.", last.path)
+	case r.late(last):
+		return fmt.Sprintf("The command was put into its cgroup too late (%s): it ran already, and what it had started by then is outside. It must be in before the execve.", last.path)
+	}
 	return fmt.Sprintf("%s got the number %s: that is not the process that became the command, nor one that it comes from. 0 stands for the process that writes.", last.path, strings.TrimSpace(last.data))
+}
+
+// otherGroups is what was written to limits of a group that the program has not
+// made.
+func (r *run) otherGroups() string {
+	made := r.find("mkdir", "mkdirat")
+	for _, c := range r.find("write") {
+		dir := path.Dir(c.path)
+		own := slices.ContainsFunc(made, func(m *call) bool {
+			return strings.HasPrefix(dir, m.path) || strings.HasSuffix(dir, "/"+path.Base(m.path))
+		})
+		if file := path.Base(c.path); !own && (file == "pids.max" || strings.HasPrefix(file, "memory.") || strings.HasPrefix(file, "cpu.")) {
+			return fmt.Sprintf("%s was written to the wrong group, %s: your program has not made that one, and others are in it, too.", file, dir)
+		}
+	}
+	return ""
 }
 
 func (r *run) noLimits() string {
@@ -51,6 +78,9 @@ func (r *run) noLimits() string {
 	bad := slices.IndexFunc(r.look.limits, func(l limit) bool { return !l.right })
 	if bad < 0 {
 		return ""
+	}
+	if cause := r.otherGroups(); cause != "" {
+		return cause
 	}
 	l := r.look.limits[bad]
 	file := l.group + "/" + l.file
@@ -67,6 +97,8 @@ func (r *run) noLimits() string {
 	switch {
 	case len(same) > 0 && failed(same[len(same)-1]):
 		return r.explain(same[len(same)-1])
+	case len(same) > 0 && r.late(same[len(same)-1]):
+		return fmt.Sprintf("%s was written too late: the command ran already, or had ended. The limit comes before the command starts.", file)
 	case len(same) > 0:
 		return fmt.Sprintf("%s is %q, expected %q.", file, strings.TrimSpace(l.value), l.expected)
 	case len(writes) > 0 && failed(writes[len(writes)-1]):

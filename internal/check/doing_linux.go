@@ -18,7 +18,7 @@ func doing(c *trace.Call) string {
 		unix.SYS_WRITE:           fmt.Sprintf("it writes to descriptor %d, and nobody reads (write)", int32(c.Values[0])),
 		unix.SYS_WAIT4:           "it waits for the end of a process (wait4)",
 		unix.SYS_WAITID:          "it waits for the end of a process (waitid)",
-		unix.SYS_FUTEX:           "its threads wait for each other (futex)",
+		unix.SYS_FUTEX:           "it sleeps, or its threads wait for each other (futex)",
 		unix.SYS_NANOSLEEP:       "it sleeps (nanosleep)",
 		unix.SYS_CLOCK_NANOSLEEP: "it sleeps (clock_nanosleep)",
 		unix.SYS_EPOLL_PWAIT:     "it waits for something to read (epoll_pwait)",

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"path"
 	"strings"
 )
 
@@ -67,6 +68,14 @@ func (r *run) explain(c *call) string {
 	if c.name == "execve" && c.errno == "ENOENT" && strings.HasPrefix(c.path, "/proc/") {
 		meaning = "there is no /proc in the root that the process has then"
 	}
+	if c.name == "openat" && (c.errno == "ENOENT" || c.errno == "EACCES") {
+		for _, removal := range r.find("rmdir", "unlinkat") {
+			if worked(removal) && strings.HasSuffix(path.Dir(c.path), removal.path) && r.before(removal, c) {
+				return fmt.Sprintf("The cgroup %s was removed (rmdir) before its file %s was opened: it is removed when the command has ended.", path.Dir(c.path), path.Base(c.path))
+			}
+		}
+		meaning = "there is no such file in this tree. cgroup v1 and v2 name some files differently, and in v1 each controller has a tree of its own"
+	}
 	text := fmt.Sprintf("%s was answered with %s", shorten(c.text), c.errno)
 	if meaning != "" {
 		text += ": " + meaning
@@ -95,5 +104,5 @@ func endedHow(status int) string {
 	if status < 0 {
 		return fmt.Sprintf("was killed by signal %d", -status)
 	}
-	return fmt.Sprintf("ended with status %d", status)
+	return fmt.Sprintf("ended with exit status %d", status)
 }

@@ -57,6 +57,8 @@ func lookAt(pid int) *look {
 	}
 	l.hostname = hostnameOf(pid)
 	dir := "/proc/" + strconv.Itoa(pid)
+	environment, err := os.ReadFile(dir + "/environ")
+	l.noPath = err == nil && !strings.Contains("\x00"+string(environment), "\x00PATH=")
 	l.root, _ = os.Readlink(dir + "/root")
 	l.cwd, _ = os.Readlink(dir + "/cwd")
 	l.rootIsHosts = proc.SameFile(dir+"/root/", "/")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -24,6 +25,12 @@ type trial struct {
 // quiet is set for a program that was seen to have our narrator: what that does
 // costs time, and is not what is checked.
 var quiet bool
+
+// knowsQuiet reports whether the program has our narrator's flag -quiet.
+func knowsQuiet(program string) bool {
+	_, t := tried(program, "-quiet", "run", "/bin/sh", "-c", "echo quiet")
+	return t != nil && t.output[0].String() == "quiet\n"
+}
 
 // begin starts the program, in a session of its own as a terminal's is.
 func begin(program string, args ...string) (*trial, error) {
@@ -59,7 +66,11 @@ func begin(program string, args ...string) (*trial, error) {
 
 // wait waits for the program's end, and returns its exit status.
 func (t *trial) wait() (status int, ended bool) {
-	t.until(patience, func() bool { _, ended = t.ended[t.pid]; return ended })
+	return t.waitFor(patience)
+}
+
+func (t *trial) waitFor(most time.Duration) (status int, ended bool) {
+	t.until(most, func() bool { _, ended = t.ended[t.pid]; return ended })
 	return t.ended[t.pid], ended
 }
 
@@ -168,6 +179,8 @@ func manners(program string, lesson int, r *run) (verdicts []Verdict) {
 	}{
 		{1, 6, "The exit status is the command's.", r.otherStatus},
 		{1, 6, "stdin, stdout and stderr are the command's.", r.otherStreams},
+		{1, 6, "A command is looked for in PATH, as the container sees it.", func() string { return lookedFor(program, r) }},
+		{4, 6, "-rootfs, where there is such a flag, is used.", func() string { return ignoresRootfs(program) }},
 		{1, 6, "A signal that kills the command shows in the exit status.", func() string { return killed(program) }},
 		{1, 6, "SIGTERM and SIGHUP end the container, too.", func() string { return told(program, lesson) }},
 		{1, 6, "SIGKILL to your program ends the container, too.", func() string { return orphaned(program, lesson) }},
@@ -209,6 +222,9 @@ func tried(program string, args ...string) (status int, t *trial) {
 	return status, t
 }
 
+// soon is how long a program may take to end that was told to.
+const soon = time.Second
+
 const stillRunning = 1 << 16
 
 func typedLine(args []string) string {
@@ -223,7 +239,7 @@ func exits(program string, expected int, args ...string) string {
 	case status == stillRunning:
 		return fmt.Sprintf("%s was still running after 3 seconds, expected: it ends with status %d.", typedLine(args), expected)
 	}
-	return fmt.Sprintf("%s %s, expected: status %d.", typedLine(args), endedHow(status), expected)
+	return fmt.Sprintf("%s %s, expected: exit status %d.", typedLine(args), endedHow(status), expected)
 }
 
 func helps(program string) string {
@@ -236,6 +252,30 @@ func helps(program string) string {
 		return "PROGRAM -h prints nothing about run on stdout."
 	}
 	return ""
+}
+
+func lookedFor(program string, r *run) string {
+	if r.look != nil && r.look.noPath {
+		return "The environment that the command gets has no PATH: nothing can be looked for there."
+	}
+	status, t := tried(program, "run", "sh", "-c", "exit 9")
+	if t == nil || status == 9 {
+		return ""
+	}
+	return "PROGRAM run sh does not find sh, which is in the container. It is looked for in the folders of PATH, as they are in the container's root and not on the host."
+}
+
+// ignoresRootfs tries -rootfs with an empty folder: no command can be found there.
+func ignoresRootfs(program string) string {
+	empty, err := os.MkdirTemp("", "empty-")
+	if err != nil {
+		return ""
+	}
+	defer os.Remove(empty)
+	if status, t := tried(program, "-rootfs", empty, "run", "/bin/sh", "-c", "exit 9"); t == nil || status != 9 {
+		return ""
+	}
+	return "-rootfs DIR is read, but not used: with an empty folder as the root /bin/sh was found all the same."
 }
 
 func killed(program string) string {
@@ -272,15 +312,20 @@ func told(program string, lesson int) string {
 		if err != nil || !t.says(ready) {
 			return ""
 		}
+		ignored, _ := strconv.ParseUint(proc.StatusField(strconv.Itoa(t.pid), "SigIgn"), 16, 64)
 		unix.Kill(t.pid, sig)
-		status, ended := t.wait()
+		status, ended := t.waitFor(soon)
 		gone := t.until(time.Second, func() bool { return len(others()) == 0 })
 		left := strings.Join(others(), ", ")
 		t.end()
 		name := unix.SignalName(sig)
 		switch {
+		case !ended && ignored&(1<<(sig-1)) != 0:
+			return fmt.Sprintf("Your program ignores %s: it should kill the container, and end.", name)
+		case !ended && lesson >= 3:
+			return fmt.Sprintf("%s was sent to your program, and one second later it was still running. It does not help to hand the signal on: number 1 gets no signal that it has no handler for, but SIGKILL. Kill the container with that.", name)
 		case !ended:
-			return fmt.Sprintf("%s was sent to your program, and 3 seconds later it was still running.", name)
+			return fmt.Sprintf("%s was sent to your program, and one second later it was still running. It should kill the container, and end.", name)
 		case !gone:
 			return fmt.Sprintf("%s ended your program, but these processes of its container live on: %s.", name, left)
 		case status != 128+int(sig) && status != -int(sig):

@@ -16,6 +16,7 @@ type run struct {
 	first     int   // the pid of the program that was started
 	command   int   // the pid of the process that became the command, 0 for none
 	look      *look // at the command, while it ran; nil when it never ran
+	looked    int   // how many calls had been asked then
 
 	status   int  // exit status of the program; -n for signal n
 	hung     bool // it was ended by us
@@ -64,6 +65,7 @@ type look struct {
 	numbers  []int // NSpid, from the host's inward
 	own      map[string]bool
 	hostname string
+	noPath   bool // its environment has no PATH
 
 	root         string // its path, as the host sees it
 	rootIsHosts  bool
@@ -140,11 +142,14 @@ func failed(c *call) bool { return c.errno != "" }
 // before reports whether a was asked before b.
 func (r *run) before(a, b *call) bool { return slices.Index(r.calls, a) < slices.Index(r.calls, b) }
 
+// late reports whether a call was asked when the command ran already.
+func (r *run) late(c *call) bool { return slices.Index(r.calls, c) >= r.looked }
+
 // who names a process by its part: the reader knows no pids.
 func (r *run) who(pid int) string {
 	switch p := r.processes[pid]; {
 	case pid == r.first:
-		return "your program's host side"
+		return "the host's side of your program"
 	case pid == r.command:
 		return "the process that became the command"
 	case p != nil && p.parent == r.first:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -45,7 +46,7 @@ func judge(r *run, lesson int) (verdicts []Verdict) {
 		}
 		cause := p.broken(r)
 		if cause == "" && r.look == nil && p.lesson > 1 {
-			cause = "The command ended before it could be looked at."
+			cause = r.neverSeen()
 		}
 		verdicts = append(verdicts, Verdict{Lesson: p.lesson, Right: cause == "", Promise: p.text, Cause: cause})
 		if cause != "" {
@@ -77,15 +78,24 @@ func (r *run) noCommand() string {
 	}
 	ran := "run " + strings.Join(r.typed[1:min(2, len(r.typed))], " ")
 	other := where(r.find("execve", "execveat"), func(c *call) bool {
-		return worked(c) && len(c.list) > 0 && !slices.Contains(c.list, r.typed[len(r.typed)-1])
+		return worked(c) && path.Base(c.path) == path.Base(r.typed[1])
 	})
+	panicked := r.panicked()
 	switch {
 	case r.tooMany:
-		return fmt.Sprintf("Your program starts itself again and again: there were more than %d processes. When it is started the second time, it must take another way than the first time (our lessons look for the word child).", 60)
+		return "Your program starts itself again and again: there were more than 60 processes. When it is started the second time, it must take another way than the first time (our lessons look for the word child)."
 	case len(other) > 0 && len(r.typed) > 2:
-		return fmt.Sprintf("The command was started without its arguments: typed was %s …, and the kernel was asked for %s.", ran, shorten(other[len(other)-1].text))
+		return fmt.Sprintf("The command did not get the arguments that were typed: typed was %s …, and the kernel was asked for %s.", ran, shorten(other[len(other)-1].text))
+	case strings.Contains(panicked, "runtime error"):
+		return "Your program ended with a panic, before any process became the command: " + panicked
 	}
-	if c := r.lastFailure(); c != nil {
+	if cause := r.otherGroups(); cause != "" {
+		return cause
+	}
+	if u := r.strandedByUnshare(); u != nil {
+		return "unshare(CLONE_NEWPID) moves only processes that are made later, not the one that calls it; and that one can start no thread any more, so Go ends it. Ask clone for CLONE_NEWPID (Cloneflags), or fork once more."
+	}
+	if c := r.lastFailure(); c != nil && !r.early {
 		return r.explain(c)
 	}
 	makers := where(r.find("clone", "clone3", "fork", "vfork"), func(c *call) bool { return worked(c) && c.pid == r.first })
@@ -94,14 +104,50 @@ func (r *run) noCommand() string {
 		made = r.processes[makers[len(makers)-1].child]
 	}
 	switch {
+	case r.early:
+		return "Your program ended before the process that it made: it must wait for that (waitid, or wait4)."
 	case r.hung:
 		return "Your program did not start the command within 3 seconds. " + r.doing()
+	case panicked != "":
+		return "Your program ended with a panic, before any process became the command: " + panicked
 	case made == nil:
 		return fmt.Sprintf("Your program made no process and became no command: it %s. It was started with the words: %s …", endedHow(r.status), ran)
 	case made.ended && made.status != 0:
-		return fmt.Sprintf("The process that your program made %s, before it became the command.", endedHow(made.status))
+		if again := made.became; slices.Contains(again, r.typed[len(r.typed)-1]) && !slices.Contains(again, r.typed[1]) {
+			return fmt.Sprintf("Your program started itself again without the command's name among the arguments: %s is missing in %q.", r.typed[1], again[:len(again)-1])
+		}
+		text := fmt.Sprintf("The process that your program made %s, before it became the command.", endedHow(made.status))
+		if lines := r.printed(); len(lines) > 0 {
+			text += " It said: " + lines[0]
+		}
+		return text
 	}
 	return "Your program made a process, but no process became the command: none has called execve for it."
+}
+
+// panicked is what a Go program says last, "" without a panic.
+func (r *run) panicked() string {
+	for line := range strings.Lines(r.stderr) {
+		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+			return shorten(strings.TrimSpace(line))
+		}
+	}
+	return ""
+}
+
+// strandedByUnshare is an unshare after which its process could not go on: no
+// thread can be made by one whose children are in another PID namespace.
+func (r *run) strandedByUnshare() *call {
+	for _, u := range r.find("unshare") {
+		p := r.processes[u.pid]
+		if u.flags&newPID == 0 || !worked(u) || p == nil || !p.ended || p.status == 0 {
+			continue
+		}
+		if strings.Contains(r.stderr, "newosproc") || strings.Contains(r.stderr, "new OS thread") {
+			return u
+		}
+	}
+	return nil
 }
 
 // wrongName is a command that was not told its own name.
@@ -117,8 +163,13 @@ func (r *run) wrongName() string {
 }
 
 func (r *run) notNew() string {
-	if r.command == r.first {
+	p := r.processes[r.command]
+	switch {
+	case p == nil:
+	case r.command == r.first:
 		return "Your program itself became the command. It must start a new process (clone), which becomes the command, and wait for that."
+	case p.parent != r.first && slices.Contains(r.lineage(), r.first):
+		return "The command is one process too many: the process that your program made has started it as a child, and waits. It must become the command (execve)."
 	}
 	return ""
 }
@@ -127,10 +178,32 @@ func (r *run) noEnd() string {
 	switch {
 	case r.early:
 		return "Your program ended before its command did: it must wait for it (waitid, or wait4)."
-	case r.hung:
+	case r.hung && !r.waitsForGroup():
 		return "3 seconds after the start there were still processes. " + r.doing()
 	}
 	return ""
+}
+
+// waitsForGroup reports whether the program asked in vain, until it was ended, for
+// a cgroup to be removed: then lesson 6 has more to say.
+func (r *run) waitsForGroup() bool {
+	return len(where(r.find("rmdir", "unlinkat"), func(c *call) bool { return c.errno == "EBUSY" })) > 3
+}
+
+// neverSeen is why the command ended before it could be looked at.
+func (r *run) neverSeen() string {
+	cause := "The command ended before it could be looked at."
+	if p := r.processes[r.command]; p != nil && p.status < 0 {
+		cause = fmt.Sprintf("The command %s as soon as it ran.", endedHow(p.status))
+	}
+	for _, c := range r.find("write") {
+		bytes, err := strconv.Atoi(strings.TrimSpace(c.data))
+		if worked(c) && err == nil && bytes < 4<<20 && strings.HasPrefix(path.Base(c.path), "memory.") && !strings.Contains(c.path, "swap") {
+			cause += fmt.Sprintf(" %s got %d, and counts in bytes: that is too little for any program.", c.path, bytes)
+			break
+		}
+	}
+	return cause
 }
 
 // doing says what is going on in a program that hangs: in the process that was
@@ -205,6 +278,13 @@ func (r *run) hostRenamed() string {
 
 // renamed is why the host has another name.
 func (r *run) renamed() string {
+	for _, c := range r.find("sethostname") {
+		for _, u := range r.find("unshare") {
+			if u.pid == c.pid && worked(c) && worked(u) && u.flags&newUTS != 0 && r.before(c, u) {
+				return "sethostname came before unshare(CLONE_NEWUTS): so it has renamed the host (here only the enclosure). It comes after."
+			}
+		}
+	}
 	return "sethostname was called on the host's side: it has renamed the host (here only the enclosure). It must be called in the new UTS namespace, by the process that becomes the command."
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"runtime"
 	"slices"
 	"strconv"
@@ -207,10 +208,8 @@ func (r *recorder) loop(ctx context.Context) {
 // giveUp ends all that is in the enclosure but us.
 func (r *recorder) giveUp() {
 	if r.hung || r.tooMany {
-		for thread, c := range r.at {
-			if p := r.processes[thread.Process.ID]; p != nil && (p.doing == "" || thread.ID == p.pid) {
-				p.doing = doing(c)
-			}
+		for _, p := range r.processes {
+			p.doing = r.doingOf(p.pid)
 		}
 	}
 	killAll()
@@ -218,6 +217,27 @@ func (r *recorder) giveUp() {
 		r.tracer.Continue(r.held)
 		r.held = nil
 	}
+}
+
+// doingOf says what a process is in the middle of: a thread that computes counts
+// more than one that waits, and the first thread more than others.
+func (r *recorder) doingOf(pid int) (words string) {
+	entries, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	calls := map[int]*trace.Call{}
+	for thread, c := range r.at {
+		calls[thread.ID] = c
+	}
+	for _, entry := range entries {
+		id, _ := strconv.Atoi(entry.Name())
+		state := proc.Field(proc.Read(fmt.Sprintf("/proc/%d/task/%d/status", pid, id)), "State")
+		switch c := calls[id]; {
+		case strings.HasPrefix(state, "R") && c == nil:
+			return "it computes, and makes no system call"
+		case c != nil && (words == "" || c.Number != unix.SYS_FUTEX && strings.Contains(words, "futex")):
+			words = doing(c)
+		}
+	}
+	return words
 }
 
 func (r *recorder) handle(e trace.Event) {
@@ -240,19 +260,35 @@ func (r *recorder) handle(e trace.Event) {
 		delete(r.at, e.Thread)
 		r.answer(e)
 		r.execed(e)
+	case trace.Ending:
+		if p != nil && p.pid == r.first {
+			r.early = r.livesOn()
+		}
 	case trace.Ended:
 		delete(r.at, e.Thread)
 		if len(e.Thread.Process.Threads) == 0 && p != nil {
 			p.ended, p.status = true, statusOf(e.Status)
 			if p.pid == r.first {
 				r.run.status, r.over = p.status, true
-				command := r.processes[r.command]
-				r.early = command != nil && command != p && !command.ended
 			}
 		}
 		return
 	}
 	r.tracer.Continue(e.Thread)
+}
+
+// livesOn reports whether the command, or a process that could still become it,
+// has not ended.
+func (r *recorder) livesOn() bool {
+	if command := r.processes[r.command]; command != nil {
+		return !command.ended
+	}
+	for _, p := range r.processes {
+		if p.parent == r.first && !p.tracer && !p.ended {
+			return true
+		}
+	}
+	return false
 }
 
 // statusOf is the exit status, or -n for signal n.
@@ -283,12 +319,12 @@ func (r *recorder) read(e trace.Event) *call {
 		r.processes[pid].tracer = true
 		return nil
 	case asked.Number == unix.SYS_OPENAT && c.name == "":
-		path, _ := e.Thread.Memory().String(v[1])
-		if !isGroupFile(path) {
+		file, _ := e.Thread.Memory().String(v[1])
+		if !isGroupFile(file) || v[2]&unix.O_ACCMODE == unix.O_RDONLY {
 			return nil
 		}
-		c.name, c.path = "openat", path
-		c.text = fmt.Sprintf("openat(%s)", trace.Quote(path))
+		c.name, c.path = "openat", file
+		c.text = fmt.Sprintf("openat(%s)", trace.Quote(file))
 		return c
 	}
 	switch c.name {
@@ -375,8 +411,12 @@ func (r *recorder) execed(e trace.Event) {
 		return
 	}
 	p.became = c.list
-	if r.command == 0 && r.isCommand(c) {
+	switch {
+	case r.command != 0:
+	case r.isCommand(c):
 		r.command, r.ranAt = p.pid, time.Now()
+	case path.Base(c.path) == path.Base(r.typed[1]):
+		r.stdin.Close() // a shell that got no arguments reads commands from there
 	}
 }
 
@@ -401,7 +441,7 @@ func (r *recorder) maybeLook() {
 	default:
 		return
 	}
-	r.looked = true
+	r.looked, r.run.looked = true, len(r.calls)
 	r.look = lookAt(r.command)
 	r.mounts[1] = mountTable()
 	r.groups = allGroups()
