@@ -67,6 +67,7 @@ func TestRootlessNarrationEqualsStrace(t *testing.T) {
 // the other.
 func equalsStrace(t *testing.T, who lessontest.Lesson, args ...string) {
 	t.Helper()
+	who.Type(t, "-quiet", "run", "-network", "none", "true") // makes the root file system, which is not narrated
 	trace := filepath.Join(sharedFolder(t), "trace")
 	command := commandOf(t, who, append([]string{lessontest.Program(), "-json"}, args...)...)
 	if os.Geteuid() != 0 {
