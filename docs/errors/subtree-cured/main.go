@@ -15,7 +15,7 @@ func main() {
 	log.SetFlags(0)
 	check(os.MkdirAll(group+"/leaf", 0o755))
 	check(os.WriteFile(group+"/leaf/cgroup.procs", []byte("0"), 0))
-	check(os.WriteFile(group+"/cgroup.subtree_control", []byte("+pids"), 0))
+	check(os.WriteFile(group+"/cgroup.subtree_control", []byte("+memory"), 0))
 	fmt.Println("handed down")
 }
 
