@@ -149,10 +149,11 @@ func afterKill(program string, before []string) string {
 			unix.Kill(t.pid, sig)
 			t.wait()
 		}
-		t.end()
 		left := func() []string {
 			return slices.DeleteFunc(allGroups(), func(g string) bool { return slices.Contains(before, g) })
 		}
+		t.until(soon, func() bool { return len(others()) == 0 || len(left()) == 0 }) // another process may clean up
+		t.end()
 		if len(left()) == 0 {
 			continue
 		}

@@ -74,7 +74,10 @@ const (
 
 func (r *run) noCommand() string {
 	if r.command != 0 {
-		return r.wrongName()
+		if cause := r.wrongName(); cause != "" || r.look != nil || r.early || r.hung {
+			return cause
+		}
+		return r.neverSeen()
 	}
 	ran := "run " + strings.Join(r.typed[1:min(2, len(r.typed))], " ")
 	other := where(r.find("execve", "execveat"), func(c *call) bool {
