@@ -239,13 +239,17 @@ const goScript = `
 if [ "$1 $2$GOOS" = "build -o" ] && [ ! -e %[1]s ]; then
 	exec cp %[2]s/"${4##*/}" "$3"
 fi
-if [ "$1" = run ] && [ ! -e %[1]s ]; then
+case $1$2 in
+run-exec) program=%[2]s/${4##*/} ;;
+run*) program=%[2]s/${2##*/} ;;
+esac
+if [ -e "$program" ] && [ ! -e %[1]s ]; then
 	shift
-	if [ "$1" = -exec ]; then shift 2; fi
-	program=%[2]s/${1##*/}
+	prefix=
+	if [ "$1" = -exec ]; then prefix=$2 && shift 2; fi
 	shift
 	trap : INT QUIT
-	"$program" "$@"
+	$prefix "$program" "$@"
 	status=$?
 	[ $status = 0 ] && exit
 	echo "exit status $status" >&2
