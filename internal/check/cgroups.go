@@ -126,13 +126,14 @@ func (r *run) groupLeft() string {
 		return c.path == left || strings.HasPrefix(c.path, left+"/") || path.Base(left) == path.Base(c.path)
 	})
 	still := fmt.Sprintf("The cgroup %s is still there after the run", left)
+	busy := slices.ContainsFunc(removals, func(c *call) bool { return c.errno == "EBUSY" })
 	files := slices.IndexFunc(removals, func(c *call) bool { return c.errno == "EPERM" })
 	switch {
 	case len(removals) == 0:
 		return still + ", and nobody asked to remove it: rmdir, when the last process in it has ended."
 	case files >= 0:
 		return still + ": os.RemoveAll tries to delete the files in it, which are the kernel's (EPERM). rmdir (os.Remove) is enough."
-	case removals[len(removals)-1].errno == "EBUSY":
+	case busy:
 		return still + ": rmdir was answered with EBUSY, for a process was in it. Remove it when the command has ended; and your program itself must not be in it."
 	case failed(removals[len(removals)-1]):
 		return still + ". " + r.explain(removals[len(removals)-1])

@@ -23,7 +23,8 @@ import (
 )
 
 const (
-	patience     = 3 * time.Second      // then a program hangs
+	patience     = 3 * time.Second      // without progress, then a program hangs
+	longestRun   = 9 * time.Second      // with all its progress
 	settled      = 4 * time.Millisecond // nobody has made a call for so long
 	settlingEnds = 150 * time.Millisecond
 	quietCommand = 400 * time.Millisecond // a command that says nothing is looked at, nevertheless
@@ -44,6 +45,7 @@ type recorder struct {
 	readyAt time.Time     // the command has written that it is ready
 	ranAt   time.Time     // it has begun
 	last    time.Time     // the last call of anybody
+	moved   time.Time     // the last one that brought the container further
 	held    *trace.Thread // the command, which waits until it is looked at
 	looked  bool
 	at      map[*trace.Thread]*trace.Call
@@ -164,7 +166,8 @@ func (r *recorder) start() error {
 // loop handles one event after the other, until all processes have ended.
 func (r *recorder) loop(ctx context.Context) {
 	defer r.stdin.Close()
-	deadline := time.After(patience)
+	r.moved = time.Now()
+	deadline, end := time.After(patience), r.moved.Add(longestRun)
 	var lastChance <-chan time.Time
 	stop := func() {
 		if lastChance == nil {
@@ -193,7 +196,11 @@ func (r *recorder) loop(ctx context.Context) {
 			}
 		case <-tick:
 			r.maybeLook()
-		case <-deadline:
+		case now := <-deadline:
+			if rest := patience - now.Sub(r.moved); rest > 0 && now.Before(end) {
+				deadline = time.After(rest) // a slow machine
+				continue
+			}
 			r.hung = true
 			stop()
 		case <-ctx.Done():
@@ -261,7 +268,7 @@ func (r *recorder) handle(e trace.Event) {
 		r.answer(e)
 		r.execed(e)
 	case trace.Ending:
-		if p != nil && p.pid == r.first {
+		if p != nil && p.pid == r.first && !r.hung && !r.tooMany {
 			r.early = r.livesOn()
 		}
 	case trace.Ended:
@@ -305,6 +312,9 @@ func (r *recorder) entry(e trace.Event) {
 	if c := r.read(e); c != nil && e.Call.Note == nil {
 		e.Call.Note = c
 		r.calls = append(r.calls, c)
+		if c.name != "rmdir" && c.name != "unlinkat" {
+			r.moved = r.last
+		}
 	}
 }
 

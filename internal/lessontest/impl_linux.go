@@ -6,7 +6,11 @@ import (
 	"go/build"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+
+	"gonsrun/internal/check"
+	"gonsrun/internal/enclosure"
 )
 
 // build returns the path of the program under test: given by -built, or built
@@ -40,6 +44,42 @@ func (l Lesson) build(dir string, also []string) (program string, err error) {
 		return "", fmt.Errorf("-impl %s: %w", *implDir, err)
 	}
 	return program, nil
+}
+
+// checkImpl checks the program that -impl names, and prints the report that
+// docs/learn prints, too. It returns the exit status.
+func (l Lesson) checkImpl() int {
+	if os.Geteuid() != 0 {
+		stop(fmt.Errorf("nothing was tested: a check needs root's rights, and you are user %d. In the folder of the repository, type:\n  go test -exec sudo ./%s -impl %s",
+			os.Geteuid(), l.Name, shellQuote(*implDir)))
+	}
+	enclosure.Sweep()
+	dir, lock, err := enclosure.Scratch()
+	if err != nil {
+		stop(err)
+	}
+	defer runtime.KeepAlive(lock)
+	defer os.RemoveAll(dir)
+	os.Chmod(dir, 0o755)
+	program, err := l.build(dir, nil)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	ctx, ended := untilSignal("the check was ended")
+	defer ended()
+	report, err := check.Program(ctx, l.Number, program)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	for _, line := range report.Lines(80, "go run -exec sudo "+shellQuote(*implDir)) {
+		fmt.Println(line.Text)
+	}
+	if report.First() != "" {
+		return 1
+	}
+	return 0
 }
 
 // buildImpl builds the program in the folder that -impl names.

@@ -12,11 +12,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gonsrun/internal/check"
 	"gonsrun/internal/enclosure"
 )
 
 var (
-	implDir  = flag.String("impl", "", "test the program in `DIR` (from the repository's root) instead of the lesson's own: its promises, not its narration")
+	implDir  = flag.String("impl", "", "check the program in `DIR` (from the repository's root) instead of testing the lesson's own")
 	builtDir = flag.String("built", "", "test the programs that stand built in `DIR`; nothing is built")
 )
 
@@ -52,11 +53,8 @@ type Lesson struct {
 // also names folders with more programs, which are built beside the one under
 // test: in an enclosure nothing can be built.
 func (l Lesson) Main(m *testing.M, also ...string) {
-	enclosure.Enter()
+	check.Main()
 	flag.Parse()
-	if *implDir != "" {
-		runLimit /= 3
-	}
 	if testing.Short() { // an emulated machine is slow, and nothing hangs for that
 		Patience, Soon, runLimit = 3*Patience, 3*Soon, 3*runLimit
 	}
@@ -66,9 +64,8 @@ func (l Lesson) Main(m *testing.M, also ...string) {
 	if flagValue("test.list") != "" {
 		os.Exit(m.Run())
 	}
-	if *implDir != "" && l.Number > 1 && os.Geteuid() != 0 {
-		stop(fmt.Errorf("nothing was tested: what %s does needs root's rights, and you are user %d. In the folder of the repository, type:\n  go test -exec sudo ./%s -impl %s",
-			l.Name, os.Geteuid(), l.Name, shellQuote(*implDir)))
+	if *implDir != "" {
+		os.Exit(l.checkImpl())
 	}
 	enclosure.Sweep()
 	dir, lock, err := enclosure.Scratch()
@@ -92,7 +89,7 @@ func (l Lesson) buildAndRun(m *testing.M, dir string, also []string) (status int
 	if os.Geteuid() != 0 {
 		return runTests(m, scratch{dir, program})
 	}
-	status, err = runEnclosed(dir, program, l.Number <= lastLesson || *implDir != "")
+	status, err = runEnclosed(dir, program, l.Number <= lastLesson)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -114,12 +111,8 @@ func runEnclosed(dir, program string, strict bool) (status int, err error) {
 	again := enclosure.Command(os.Args[1:]...)
 	again.Stdin, again.Stdout, again.Stderr = os.Stdin, os.Stdout, os.Stderr
 	again.Env = append(again.Env, scratchVariable+"="+dir, programVariable+"="+program)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
-	defer signal.Stop(signals)
-	ctx, cancel := context.WithCancelCause(context.Background())
-	defer cancel(nil)
-	go func() { cancel(fmt.Errorf("the tests were ended: %v", <-signals)) }()
+	ctx, stop := untilSignal("the tests were ended")
+	defer stop()
 	if err := plan.Run(ctx, again); ctx.Err() != nil || again.ProcessState == nil {
 		return 0, err
 	}
@@ -127,6 +120,19 @@ func runEnclosed(dir, program string, strict bool) (status int, err error) {
 		return status, nil
 	}
 	return 0, fmt.Errorf("the tests were ended (%v): has the program used up all memory, or sent them a signal?", again.ProcessState)
+}
+
+// untilSignal returns a context that ends with a signal that would end us, and what
+// was ended in its cause.
+func untilSignal(what string) (ctx context.Context, stop func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	go func() { cancel(fmt.Errorf("%s: %v", what, <-signals)) }()
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel(nil)
+	}
 }
 
 // planEnclosure plans the enclosure for the tests of this process: the files that
@@ -191,11 +197,5 @@ func stop(err error) {
 // Built reports whether the programs were built before the tests, -built.
 func Built() bool { return *builtDir != "" }
 
-// ownProgramOnly skips a test of what only the lesson's own program has: -impl
-// is held to the promises alone.
-func ownProgramOnly(t *testing.T) {
-	t.Helper()
-	if *implDir != "" {
-		t.Skip("-impl: the promises are checked, not the narration")
-	}
-}
+// ownProgramOnly marks a test of what only the lesson's own program has.
+func ownProgramOnly(t *testing.T) { t.Helper() }
