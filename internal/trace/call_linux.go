@@ -42,6 +42,8 @@ type Call struct {
 type cloneArguments struct {
 	flags  uint64
 	signal syscall.Signal // for the parent at the new process's end; 0 for none
+
+	unreadable bool
 }
 
 // Waited is what the kernel tells of a process that has ended: CLD_EXITED with
@@ -106,9 +108,11 @@ func (c *Call) cloned() cloneArguments {
 	case "clone": // the kernel takes the lower half
 		c.clone.flags, c.clone.signal = c.Values[0]&^signal&0xffffffff, syscall.Signal(c.Values[0]&signal)
 	case "clone3": // struct clone_args begins with the flags; exit_signal is its fifth word
-		c.clone.flags, _ = c.memory().Word(c.Values[0])
-		word, _ := c.memory().Word(c.Values[0] + 32)
-		c.clone.signal = syscall.Signal(word)
+		var err1, err2 error
+		var signal uint64
+		c.clone.flags, err1 = c.memory().Word(c.Values[0])
+		signal, err2 = c.memory().Word(c.Values[0] + 32)
+		c.clone.signal, c.clone.unreadable = syscall.Signal(signal), err1 != nil || err2 != nil
 	}
 	return *c.clone
 }

@@ -45,7 +45,7 @@ func choice(value uint64, known map[uint64]string) string {
 func CloneFlag(value uint64) string { return flags(value, cloneFlags) }
 
 var cloneFlags = []flag{
-	{unix.CLONE_NEWTIME, "CLONE_NEWTIME"}, // of unshare and setns; the signal's bits in clone
+	{unix.CLONE_NEWTIME, "CLONE_NEWTIME"}, // not of clone, where it is one of the signal's bits
 	{unix.CLONE_VM, "CLONE_VM"},
 	{unix.CLONE_FS, "CLONE_FS"},
 	{unix.CLONE_FILES, "CLONE_FILES"},
@@ -71,6 +71,25 @@ var cloneFlags = []flag{
 	{unix.CLONE_IO, "CLONE_IO"},
 	{unix.CLONE_CLEAR_SIGHAND, "CLONE_CLEAR_SIGHAND"},
 	{unix.CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP"},
+}
+
+// unshareFlags are the flags of unshare(2), namespaceFlags those of setns(2).
+var (
+	unshareFlags = only(cloneFlags, unix.CLONE_VM|unix.CLONE_FS|unix.CLONE_FILES|unix.CLONE_SIGHAND|unix.CLONE_THREAD|unix.CLONE_SYSVSEM|namespaces)
+
+	namespaceFlags = only(cloneFlags, namespaces)
+)
+
+const namespaces = unix.CLONE_NEWTIME | unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS |
+	unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
+
+func only(all []flag, wanted uint64) (some []flag) {
+	for _, f := range all {
+		if f.value&wanted != 0 {
+			some = append(some, f)
+		}
+	}
+	return some
 }
 
 var mountFlags = []flag{

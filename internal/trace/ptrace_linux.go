@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"encoding/binary"
 	"syscall"
 	"unsafe"
 
@@ -52,11 +53,16 @@ func getSyscallInfo(thread int) (info syscallInfo, err error) {
 	return info, nil
 }
 
-// eventMessage is what PTRACE_GETEVENTMSG says of the stop: a new thread's id
-// after a clone, the former thread's after an execve.
-func eventMessage(thread int) int {
+// eventMessage is what PTRACE_GETEVENTMSG says of a stop with this PTRACE_EVENT_…: a
+// new thread's id after a clone, the former thread's after an execve, the exit
+// status at the end. It is 0 when the thread does not stand there anymore: SIGKILL
+// leads it on to its end, of which the message is another one.
+func eventMessage(thread, event int) int {
 	var message uint64
-	if ptrace(unix.PTRACE_GETEVENTMSG, thread, 0, uintptr(unsafe.Pointer(&message))) != nil {
+	var info [128]byte // siginfo_t, whose third word is si_code
+	if ptrace(unix.PTRACE_GETEVENTMSG, thread, 0, uintptr(unsafe.Pointer(&message))) != nil ||
+		ptrace(unix.PTRACE_GETSIGINFO, thread, 0, uintptr(unsafe.Pointer(&info))) != nil ||
+		int(binary.LittleEndian.Uint32(info[8:]))>>8 != event {
 		return 0
 	}
 	return int(message)

@@ -27,9 +27,9 @@ func (c *Call) Read() {
 	case "fork", "vfork":
 		c.Arguments = []string{}
 	case "unshare":
-		c.Arguments = []string{flags(v[0], cloneFlags)}
+		c.Arguments = []string{flags(v[0], unshareFlags)}
 	case "setns":
-		c.Arguments = []string{c.descriptor(v[0]), flags(half(v[1]), cloneFlags)}
+		c.Arguments = []string{c.descriptor(v[0]), flags(half(v[1]), namespaceFlags)}
 	case "sethostname", "setdomainname":
 		c.Arguments = []string{c.bytes(v[0], half(v[1])), strconv.FormatUint(half(v[1]), 10)}
 	case "chroot", "chdir", "rmdir":
@@ -81,11 +81,11 @@ func (c *Call) readClone() {
 	asked := c.cloned()
 	text := flags(asked.flags, cloneFlags)
 	if c.Name() == "clone3" {
-		if c.Values[0] == 0 {
-			c.Arguments = []string{"NULL", strconv.FormatUint(c.Values[1], 10)}
-			return
+		text = fmt.Sprintf("{flags=%s, exit_signal=%s, …}", text, signalName(asked.signal))
+		if asked.unreadable {
+			text = nullOr(c.Values[0], left)
 		}
-		c.Arguments = []string{fmt.Sprintf("{flags=%s, exit_signal=%s, …}", text, signalName(asked.signal)), strconv.FormatUint(c.Values[1], 10)}
+		c.Arguments = []string{text, strconv.FormatUint(c.Values[1], 10)}
 		return
 	}
 	if asked.signal != 0 {

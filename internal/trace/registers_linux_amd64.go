@@ -53,6 +53,14 @@ func isSigreturn(arch uint32, number uint64) bool {
 	return number == unix.SYS_RT_SIGRETURN || number == x32Bit+513
 }
 
+// isExitGroup reports whether a number is exit_group(2).
+func isExitGroup(arch uint32, number uint64) bool {
+	if arch == unix.AUDIT_ARCH_I386 {
+		return number == 252
+	}
+	return number&^x32Bit == unix.SYS_EXIT_GROUP
+}
+
 // skipCall makes a thread that is stopped at the entry of a call not make it, and
 // answers with result: a number that no call has leaves the registers alone.
 func skipCall(thread int, result int64) error {

@@ -61,6 +61,14 @@ func isSigreturn(arch uint32, number uint64) bool {
 	return number == unix.SYS_RT_SIGRETURN
 }
 
+// isExitGroup reports whether a number is exit_group(2).
+func isExitGroup(arch uint32, number uint64) bool {
+	if arch == unix.AUDIT_ARCH_ARM {
+		return number == 248
+	}
+	return number == unix.SYS_EXIT_GROUP
+}
+
 // skipCall makes a thread that is stopped at the entry of a call not make it, and
 // answers with result: the kernel leaves x0 alone when the number is -1, see
 // el0_svc_common in arch/arm64/kernel/syscall.c.

@@ -26,7 +26,7 @@ const (
 	Signal              // a signal is about to be delivered
 	Stopped             // a signal has stopped the process (Ctrl-Z); Continue lets it be so
 	Resumed             // and SIGCONT has let it go on
-	Ending              // the process is about to end: its last thread is; SIGKILL can leave that out
+	Ending              // the process is about to end; SIGKILL can leave that out
 	Ended               // the thread is gone; there is nothing to continue
 )
 
@@ -71,6 +71,7 @@ type Process struct {
 	Threads []*Thread
 
 	leaves bool // Detach was called, and not all threads are let go
+	ending bool // Ending was reported
 }
 
 // Memory is the process's memory, as the thread sees it. The first thread may
@@ -241,8 +242,9 @@ func (t *Tracer) Event(s stop) (Event, bool) {
 		// made it. It waits for that.
 		t.threads[s.thread] = &Thread{ID: s.thread, early: &s}
 		return Event{}, false
-	case thread.early != nil:
-		thread.early = &s // something has killed it meanwhile
+	case thread.early != nil: // something has killed it meanwhile
+		thread.early = &s
+		ptrace(unix.PTRACE_CONT, s.thread, 0, 0)
 		return Event{}, false
 	case s.ended():
 		return t.ended(thread, s.status)
@@ -258,12 +260,13 @@ func (t *Tracer) Event(s stop) (Event, bool) {
 	case s.isSystemCall():
 		return t.systemCall(thread)
 	case s.isBirth():
-		return t.born(thread)
+		return t.born(thread, event)
 	case event == unix.PTRACE_EVENT_EXEC:
 		return t.execed(thread), true
 	case event == unix.PTRACE_EVENT_EXIT:
 		thread.ending = true
-		if thread.Process.isEnding() {
+		if thread.endsProcess() {
+			thread.Process.ending = true
 			return Event{Kind: Ending, Thread: thread}, true
 		}
 		return t.goOn(thread)
@@ -302,12 +305,20 @@ func (t *Tracer) goOn(thread *Thread) (Event, bool) {
 	return Event{}, false
 }
 
-// isEnding reports whether all threads of the process are about to end: its first
-// one may end long before the others, and in an execve by another one it always
-// does.
-func (p *Process) isEnding() bool {
-	for _, thread := range p.Threads {
-		if !thread.ending {
+// endsProcess reports whether the process ends because this thread does: it has
+// called exit_group(2), a signal has killed it, or it is the last. The first thread
+// may end long before the others, and in an execve by another one it always does.
+// That the process ends is reported once.
+func (t *Thread) endsProcess() bool {
+	const signal = 0x7f // in the status that PTRACE_EVENT_EXIT tells
+	switch {
+	case t.Process.ending:
+		return false
+	case t.call != nil && isExitGroup(t.call.arch, t.call.Number), eventMessage(t.ID, unix.PTRACE_EVENT_EXIT)&signal != 0:
+		return true
+	}
+	for _, other := range t.Process.Threads {
+		if !other.ending {
 			return false
 		}
 	}
@@ -342,16 +353,19 @@ func (t *Tracer) adopt(maker *Thread) {
 	for _, thread := range t.threads {
 		if thread.early != nil {
 			orphans = append(orphans, thread)
-		} else if thread.call != nil && thread.call.mayMake() {
+		} else if thread.call != nil && thread.call.mayMake() && !thread.ending {
 			return
 		}
 	}
 	for _, orphan := range orphans {
-		if orphan.early.ended() {
+		switch {
+		case orphan.early.ended():
 			delete(t.threads, orphan.ID)
-			continue
+		case maker.Process.leaves:
+			t.leaveBorn(maker.Process, orphan.ID)
+		default:
+			t.ready = append(t.ready, t.bring(maker, orphan.ID)...)
 		}
-		t.ready = append(t.ready, t.bring(maker, orphan.ID)...)
 	}
 }
 
@@ -467,8 +481,8 @@ func (t *Thread) returned(info syscallInfo) *Call {
 }
 
 // born is a thread that has made another thread, or a process.
-func (t *Tracer) born(thread *Thread) (Event, bool) {
-	id := eventMessage(thread.ID)
+func (t *Tracer) born(thread *Thread, event int) (Event, bool) {
+	id := eventMessage(thread.ID, event)
 	known := t.threads[id]
 	if id == 0 || known != nil && known.early == nil {
 		return t.goOn(thread)
@@ -498,9 +512,9 @@ func (t *Tracer) bring(maker *Thread, id int) []Event {
 		p = &Process{ID: id, Parent: maker.Process}
 	}
 	child := t.add(id, p)
-	child.held = early != nil && !dead
-	child.stopped = early != nil && early.isGroupStop()
 	child.ending = early != nil && early.event() == unix.PTRACE_EVENT_EXIT
+	child.held = early != nil && !dead && !child.ending
+	child.stopped = early != nil && early.isGroupStop()
 	var events []Event
 	if isNew {
 		events = append(events, Event{Kind: Born, Thread: maker, Call: maker.call, Child: p})
@@ -532,7 +546,8 @@ func (t *Tracer) processOf(id int) *Process {
 // gone, and the one that made the call has the first one's id.
 func (t *Tracer) execed(thread *Thread) Event {
 	p, id := thread.Process, thread.ID
-	if former := t.threads[eventMessage(id)]; former != nil && former.Process == p {
+	p.ending = false
+	if former := t.threads[eventMessage(id, unix.PTRACE_EVENT_EXEC)]; former != nil && former.Process == p {
 		thread = former
 	}
 	for _, other := range slices.Clone(p.Threads) {
@@ -643,12 +658,17 @@ func (t *Tracer) detachHeld(p *Process) {
 	}
 }
 
-// detach lets go of a thread. A call that was to begin once more is made now.
+// detach lets go of a thread. A call that was to begin once more is made now. One
+// that something has just killed does not stand there anymore: it is let go at its
+// last stop, or at its end.
 func (t *Tracer) detach(thread *Thread) {
 	if call := thread.call; thread.asks && call.skip == skipAgain {
 		unskipCall(thread.ID, call)
 	}
-	ptrace(unix.PTRACE_DETACH, thread.ID, 0, uintptr(thread.signal))
+	if ptrace(unix.PTRACE_DETACH, thread.ID, 0, uintptr(thread.signal)) != nil {
+		thread.held = false
+		return
+	}
 	t.forget(thread)
 }
 
@@ -660,7 +680,7 @@ func (t *Tracer) leave(thread *Thread, s stop) {
 			t.again(thread, call)
 		}
 	case s.isBirth():
-		t.leaveBorn(thread.Process, eventMessage(thread.ID))
+		t.leaveBorn(thread.Process, eventMessage(thread.ID, s.event()))
 	case s.event() == unix.PTRACE_EVENT_EXEC:
 		for _, other := range slices.Clone(thread.Process.Threads) {
 			if other != thread {
@@ -672,6 +692,7 @@ func (t *Tracer) leave(thread *Thread, s stop) {
 	}
 	p := thread.Process
 	t.detach(thread)
+	t.adopt(thread)
 	t.detachHeld(p)
 }
 
