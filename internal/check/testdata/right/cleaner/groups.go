@@ -8,12 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limits has the names of cgroup v2, and what v1 calls the same.
+// limits has the names of cgroup v2, and what v1 calls the same. Half of a CPU is
+// 25 ms in every 50, too.
 var limits = []struct{ controller, file, value, oldFile, oldValue string }{
 	{"pids", "pids.max", "20", "pids.max", "20"},
 	{"memory", "memory.max", "64M", "memory.limit_in_bytes", "64M"},
 	{"memory", "memory.swap.max", "0", "memory.memsw.limit_in_bytes", "64M"},
-	{"cpu", "cpu.max", "50000 100000", "cpu.cfs_quota_us", "50000"},
+	{"cpu", "cpu.max", "25000 50000", "cpu.cfs_period_us", "50000"},
+	{"cpu", "", "", "cpu.cfs_quota_us", "25000"},
 }
 
 // trees returns where the controllers are mounted: controller → folder.
@@ -46,7 +48,7 @@ func makeGroups(name string) (made []string, err error) {
 				return made, err
 			}
 		}
-		if dir == "" {
+		if dir == "" || file == "" {
 			continue
 		}
 		if group := dir + "/" + name; !seen[group] {
