@@ -1,37 +1,20 @@
 package lessontest
 
 import (
-	"errors"
-	"fmt"
-	"go/build"
 	"io/fs"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+
+	"gonsrun/internal/gotool"
 )
 
 // Repository returns the folder that holds go.mod.
-func Repository() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		if dir == "/" {
-			return "", errors.New("no go.mod here or above: run the tests in the repository, or give -built DIR")
-		}
-		dir = filepath.Dir(dir)
-	}
-}
+func Repository() (string, error) { return gotool.Repository() }
 
 // NeedSource returns the repository's folder, and skips the test where the
 // programs come from -built.
@@ -72,6 +55,11 @@ func Build(source, program string) error {
 	return goBuild(source, program, ".")
 }
 
+// goBuild runs go build in the folder dir. Packages are given as for the go tool.
+func goBuild(dir, program string, packages ...string) error {
+	return gotool.Build(dir, program, packages...)
+}
+
 // buildError is what the go tool says of a program that does not build.
 type buildError struct {
 	command *exec.Cmd
@@ -81,77 +69,11 @@ type buildError struct {
 
 // Error shows the line, too.
 func (e *buildError) Error() string {
-	return fmt.Sprintf("cd %s && %s: %v\n%s", e.command.Dir, strings.Join(e.command.Args, " "), e.err, e.output)
+	return (&gotool.BuildError{Command: e.command, Output: e.output, Err: e.err}).Error()
 }
 
-// goBuild runs go build in the folder dir. Packages are given as for the go tool.
-func goBuild(dir, program string, packages ...string) error {
-	folder := filepath.Dir(program)
-	if caller, ok := sudoCaller(); ok {
-		os.Chown(folder, caller.uid, caller.gid)
-		defer os.Chown(folder, 0, 0)
-	}
-	// -buildvcs=false: git would refuse to look at the repository of another user.
-	command, err := GoTool(append([]string{"build", "-buildvcs=false", "-o", program}, packages...)...)
-	if err != nil {
-		return err
-	}
-	command.Dir = dir
-	if output, err := command.CombinedOutput(); err != nil {
-		return &buildError{command, string(output), err}
-	}
-	return nil
-}
-
-// GoTool returns a command that runs the go tool. Under "go test -exec sudo"
-// PATH often lacks it and HOME is root's. So it is run with the environment
-// that the go command above us has, which started sudo, and as the user who
-// typed it: no file of root's gets into that user's caches.
-func GoTool(args ...string) (*exec.Cmd, error) {
-	tool, environment := goAbove(os.Getppid())
-	if tool == "" {
-		tool = goInstalled()
-		environment = os.Environ()
-	}
-	if tool == "" {
-		return nil, errors.New("the go tool is not in PATH, nor in " + build.Default.GOROOT + "/bin: install it, or give -built DIR")
-	}
-	command := exec.Command(tool, args...)
-	command.Env = append(environment, "PWD=") // of that command, not of this one
-	if caller, ok := sudoCaller(); ok {
-		command.Env = append(command.Env, "HOME="+caller.home)
-		command.SysProcAttr = &syscall.SysProcAttr{Credential: caller.credential()}
-	}
-	return command, nil
-}
-
-// goAbove looks for the go command among the processes that started us, and
-// returns its program and its environment.
-func goAbove(pid int) (tool string, environment []string) {
-	for ; pid > 1; pid = parentOf(pid) {
-		proc := "/proc/" + itoa(pid)
-		exe, err := os.Readlink(proc + "/exe")
-		if err == nil && filepath.Base(exe) == "go" {
-			environ, _ := os.ReadFile(proc + "/environ")
-			return exe, strings.Split(strings.TrimRight(string(environ), "\x00"), "\x00")
-		}
-	}
-	return "", nil
-}
-
-// goInstalled looks where the go tool usually is.
-func goInstalled() string {
-	places := []string{build.Default.GOROOT + "/bin/go", "/usr/local/go/bin/go", "/usr/lib/go/bin/go", "/usr/bin/go"}
-	if path, err := exec.LookPath("go"); err == nil {
-		places = append([]string{path}, places...)
-	}
-	for _, place := range places {
-		if info, err := os.Stat(place); err == nil && info.Mode()&0o111 != 0 {
-			return place
-		}
-	}
-	return ""
-}
+// GoTool returns a command that runs the go tool, see gotool.Command.
+func GoTool(args ...string) (*exec.Cmd, error) { return gotool.Command(args...) }
 
 // ordinaryUser is a user who is not root.
 type ordinaryUser struct {
@@ -165,14 +87,6 @@ func (u ordinaryUser) credential() *syscall.Credential {
 
 // sudoCaller returns the user who called sudo.
 func sudoCaller() (ordinaryUser, bool) {
-	uid, err1 := strconv.Atoi(os.Getenv("SUDO_UID"))
-	gid, err2 := strconv.Atoi(os.Getenv("SUDO_GID"))
-	if os.Geteuid() != 0 || err1 != nil || err2 != nil || uid == 0 {
-		return ordinaryUser{}, false
-	}
-	caller := ordinaryUser{uid: uid, gid: gid}
-	if found, err := user.LookupId(itoa(uid)); err == nil {
-		caller.home = found.HomeDir
-	}
-	return caller, true
+	caller, ok := gotool.SudoCaller()
+	return ordinaryUser{caller.UID, caller.GID, caller.Home}, ok
 }

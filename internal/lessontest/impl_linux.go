@@ -1,16 +1,14 @@
 package lessontest
 
 import (
-	"errors"
 	"fmt"
-	"go/build"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"gonsrun/internal/check"
 	"gonsrun/internal/enclosure"
+	"gonsrun/internal/gotool"
 )
 
 // build returns the path of the program under test: given by -built, or built
@@ -40,7 +38,7 @@ func (l Lesson) build(dir string, also []string) (program string, err error) {
 	if *implDir == "" {
 		return program, Build(filepath.Join(root, l.Name), program)
 	}
-	if err := buildImpl(root, *implDir, program); err != nil {
+	if err := gotool.BuildProgram(root, *implDir, program); err != nil {
 		return "", fmt.Errorf("-impl %s: %w", *implDir, err)
 	}
 	return program, nil
@@ -80,62 +78,4 @@ func (l Lesson) checkImpl() int {
 		return 1
 	}
 	return 0
-}
-
-// buildImpl builds the program in the folder that -impl names.
-func buildImpl(root, impl, program string) error {
-	source := impl
-	if !filepath.IsAbs(source) {
-		source = filepath.Join(root, source)
-	}
-	info, err := os.Stat(source)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("there is no folder %s. Give the folder of your program as seen from %s", source, root)
-	case err != nil:
-		return err
-	case !info.IsDir():
-		return fmt.Errorf("%s is a file. Give the folder that your program is in", source)
-	}
-	found, err := build.ImportDir(source, 0)
-	var none *build.NoGoError
-	switch {
-	case errors.As(err, &none):
-		return fmt.Errorf("there is no Go program in %s: no file there ends in .go and is for Linux", source)
-	case err == nil && found.Name != "main":
-		return fmt.Errorf("the Go files in %s are of package %s. A program is of package main", source, found.Name)
-	}
-	if inModule(source) {
-		err = goBuild(source, program, ".")
-	} else { // what it imports is looked for where this repository's is
-		err = goBuild(root, program, goFiles(source, found)...)
-	}
-	var broken *buildError
-	if errors.As(err, &broken) {
-		return fmt.Errorf("the program in %s does not build. The go tool says:\n%s", source, strings.TrimSpace(broken.output))
-	}
-	return err
-}
-
-// inModule reports whether a folder is in a Go module.
-func inModule(dir string) bool {
-	for ; dir != "/"; dir = filepath.Dir(dir) {
-		if exists(dir + "/go.mod") {
-			return true
-		}
-	}
-	return false
-}
-
-// goFiles returns the paths of a package's files.
-func goFiles(dir string, found *build.Package) (files []string) {
-	for _, name := range found.GoFiles {
-		files = append(files, filepath.Join(dir, name))
-	}
-	return files
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
 }
