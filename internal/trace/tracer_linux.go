@@ -166,7 +166,8 @@ func canAsk(thread int) bool {
 func isOver(pid, thread int) bool {
 	status := proc.Read(fmt.Sprintf("/proc/%d/task/%d/status", pid, thread))
 	state, tracer := proc.Field(status, "State"), proc.Field(status, "TracerPid")
-	return proc.IsOurs() && (strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X") || tracer == strconv.Itoa(unix.Gettid()))
+	over := state == "" || strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X")
+	return proc.IsOurs() && (over || tracer == strconv.Itoa(unix.Gettid()))
 }
 
 // letGo undoes half a seizing: a thread must stop before it can be let go.
@@ -237,14 +238,8 @@ func (t *Tracer) Event(s stop) (Event, bool) {
 	switch {
 	case thread == nil && s.ended():
 		return Event{}, false // somebody else's child
-	case thread == nil:
-		// A new thread's first stop can come before the event of the clone that
-		// made it. It waits for that.
-		t.threads[s.thread] = &Thread{ID: s.thread, early: &s}
-		return Event{}, false
-	case thread.early != nil: // something has killed it meanwhile
-		thread.early = &s
-		ptrace(unix.PTRACE_CONT, s.thread, 0, 0)
+	case thread == nil || thread.early != nil:
+		t.unknown(s)
 		return Event{}, false
 	case s.ended():
 		return t.ended(thread, s.status)
@@ -279,6 +274,17 @@ func (t *Tracer) Event(s stop) (Event, bool) {
 	}
 	thread.signal = s.status.StopSignal()
 	return Event{Kind: Signal, Thread: thread, Signal: thread.signal}, true
+}
+
+// unknown is a stop of a thread of which no clone has told yet: a new thread's first
+// stop can come before the event of the clone that made it, and waits for that.
+// When something has killed it meanwhile, nobody need see its last stop. That may
+// also be one that we have let go, and which was killed just before.
+func (t *Tracer) unknown(s stop) {
+	if s.event() == unix.PTRACE_EVENT_EXIT && ptrace(unix.PTRACE_CONT, s.thread, 0, 0) != nil {
+		return
+	}
+	t.threads[s.thread] = &Thread{ID: s.thread, early: &s}
 }
 
 func (s stop) ended() bool { return s.status.Exited() || s.status.Signaled() }

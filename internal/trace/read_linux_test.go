@@ -1,0 +1,431 @@
+package trace
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// helperCalls makes every call that Read knows, well and badly, in the folder
+// args[0]. Strings and vectors become pointers, everything else is a number.
+func helperCalls(args []string) {
+	dir := args[0]
+	os.MkdirAll(dir, 0o755)
+	os.Chdir(dir)
+	os.Mkdir("target", 0o755)
+	strange := `we"<ir>d` + "\n" + `"`
+	file, _ := os.Create(strange)
+	unix.Dup3(int(file.Fd()), 90, 0)
+	folder, _ := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY, 0)
+	unix.Dup3(folder, 91, 0)
+	uts, _ := unix.Open("/proc/self/ns/uts", unix.O_RDONLY, 0)
+	unix.Dup3(uts, 92, 0)
+
+	const bad, minus, high = uintptr(8), ^uintptr(0), uintptr(0xffffffff00000000)
+	here, half := minus-99, uintptr(0xffffffff) // AT_FDCWD is -100
+	type vector []any
+	list := vector{"a", `b"`, "\x1b[31m\x80é\t\n\v\f\r1\x011", ""}
+	info := make([]byte, 128)
+	status := uintptr(unsafe.Pointer(&info[0]))
+	long := strings.Repeat("x", 5000)
+	mark("begin")
+	for _, c := range []struct {
+		name string
+		args []any
+	}{
+		{"chdir", vector{""}}, {"chdir", vector{"."}}, {"chdir", vector{"/nosuch/\x1b\x00cut"}}, {"chdir", vector{bad}}, {"chdir", vector{0}}, {"chdir", vector{long}},
+		{"fchdir", vector{91}}, {"fchdir", vector{90}}, {"fchdir", vector{minus}}, {"fchdir", vector{high + 91}},
+		{"mkdir", vector{"made", 0o755}}, {"mkdir", vector{"made", 0}}, {"rmdir", vector{"made"}}, {"rmdir", vector{"made"}},
+		{"mkdirat", vector{here, "made", 0o1777}}, {"mkdirat", vector{half - 99, "made", 7}}, {"mkdirat", vector{91, "made", 0x1ffff}}, {"mkdirat", vector{77, bad, 0}},
+		{"unlinkat", vector{91, "made", 0x200}}, {"unlinkat", vector{here, "made", minus}}, {"unlinkat", vector{here, "made", 0}}, {"unlinkat", vector{here, "made", high}},
+		{"write", vector{90, "text\x00\x01\x012\xff", 9}}, {"write", vector{77, "text", 4}}, {"write", vector{90, bad, 5}}, {"write", vector{90, 0, 5}}, {"write", vector{90, "", 0}}, {"write", vector{90, 0, 0}}, {"write", vector{high + 90, long, 5000}},
+		{"prctl", vector{1, 9}}, {"prctl", vector{1, 0}}, {"prctl", vector{1, 34}}, {"prctl", vector{1, 32}}, {"prctl", vector{1, 64}}, {"prctl", vector{1, 65}}, {"prctl", vector{1, 0}}, {"prctl", vector{high + 1, 0}},
+		{"execve", vector{"/nosuch", list, 0}}, {"execve", vector{"/nosuch", 0, list}}, {"execve", vector{"/nosuch", bad, list}}, {"execve", vector{"/nosuch", vector{}, 0}}, {"execve", vector{"/nosuch", vector{"a", bad, "b"}, 0}}, {"execve", vector{bad, list, 0}}, {"execve", vector{dir, list, list}},
+		{"execveat", vector{91, "nosuch", list, list, 0}}, {"execveat", vector{here, "nosuch", list, 0, 0x1100}}, {"execveat", vector{91, "", list, 0, minus}},
+		{"clone", vector{17}}, {"wait4", vector{minus, status, 0, 0}}, {"clone", vector{0}}, {"wait4", vector{minus, 0, 0x40000000, 0}}, {"clone", vector{unix.CLONE_NEWPID | unix.CLONE_THREAD | 17}}, {"clone", vector{unix.CLONE_SIGHAND | 34}}, {"clone", vector{unix.CLONE_VFORK | unix.CLONE_FS | 17}},
+		{"waitid", vector{0, 0, status, 4 | 0x01000000, 0}}, {"waitid", vector{0, 0, 0, 4, 0}}, {"waitid", vector{1, minus, status, 4, 0}}, {"waitid", vector{77, 1, 0, minus, 0}}, {"waitid", vector{3, 91, bad, 5, 0}}, {"waitid", vector{high, 0, status, 5, status}},
+		{"clone3", vector{0, 88}}, {"clone3", vector{bad, 88}}, {"clone3", vector{0, 0}},
+		{"wait4", vector{minus, status, 1, 0}}, {"wait4", vector{1, 0, minus, status}}, {"wait4", vector{half, bad, 3, 0}},
+		{"unshare", vector{0}}, {"unshare", vector{unix.CLONE_FILES}}, {"unshare", vector{minus}}, {"unshare", vector{unix.CLONE_NEWTIME | unix.CLONE_THREAD}}, {"unshare", vector{unix.CLONE_NEWUTS | unix.CLONE_NEWNS}},
+		{"setns", vector{92, unix.CLONE_NEWUTS}}, {"setns", vector{92, 0}}, {"setns", vector{minus, half}}, {"setns", vector{90, high | unix.CLONE_NEWPID | unix.CLONE_NEWNET}},
+		{"sethostname", vector{bad, 5}}, {"sethostname", vector{0, 5}}, {"sethostname", vector{"", 0}}, {"setdomainname", vector{0, minus}},
+		{"mount", vector{"none", "/", 0, unix.MS_REC | unix.MS_PRIVATE, 0}}, {"mount", vector{"a", "target", "tmpfs", unix.MS_NOSUID | unix.MS_NODEV, "size=64k"}}, {"mount", vector{"a", "target", "type", unix.MS_REMOUNT | unix.MS_RDONLY, "size=32k"}},
+		{"mount", vector{dir, "target", "type", unix.MS_BIND | unix.MS_REC, "data"}}, {"mount", vector{"a", "/nosuch", "type", minus, "data"}}, {"mount", vector{0, 0, 0, 0, 0}}, {"mount", vector{bad, bad, bad, 0, bad}}, {"mount", vector{bad, bad, bad, unix.MS_MOVE, bad}},
+		{"mount", vector{"a", "/nosuch", "t", 0xc0ed0000, 0}}, {"mount", vector{"a", "/nosuch", "t", 0xc0ed0001, ""}}, {"mount", vector{"a", "/nosuch", "nosuch", 1<<20 | 1<<21 | 1<<22 | 1<<23 | 1<<24 | 1<<25, "x"}},
+		{"umount2", vector{"target", 2}}, {"umount2", vector{"target", 0}}, {"umount2", vector{"/nosuch", minus}}, {"umount2", vector{bad, 8}},
+		{"pivot_root", vector{"target", "target/old"}}, {"pivot_root", vector{bad, 0}},
+		{"chroot", vector{"/nosuch"}}, {"chroot", vector{bad}}, {"chroot", vector{"/"}},
+	} {
+		number, keep := numberOf(c.name), []any{}
+		if number < 0 {
+			continue // arm64 has only the newer form
+		}
+		var pointer func(v any) uintptr
+		pointer = func(v any) uintptr {
+			switch v := v.(type) {
+			case int:
+				return uintptr(v)
+			case uintptr:
+				return v
+			case string:
+				b := append([]byte(v), 0)
+				keep = append(keep, b)
+				return uintptr(unsafe.Pointer(&b[0]))
+			case vector:
+				words := make([]uintptr, len(v)+1)
+				for i := range v {
+					words[i] = pointer(v[i])
+				}
+				keep = append(keep, words)
+				return uintptr(unsafe.Pointer(&words[0]))
+			}
+			panic(v)
+		}
+		var a [6]uintptr
+		for i, v := range c.args {
+			a[i] = pointer(v)
+		}
+		result, _, _ := syscall.RawSyscall6(uintptr(number), a[0], a[1], a[2], a[3], a[4], a[5])
+		if c.name == "clone" && result == 0 {
+			syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 7, 0, 0)
+		}
+		runtime.KeepAlive(keep)
+	}
+	mark("end")
+	runtime.KeepAlive(info)
+	unix.Unmount(filepath.Join(dir, "target"), unix.MNT_DETACH)
+}
+
+func numberOf(name string) int {
+	for number, n := range names {
+		if n == name {
+			return int(number)
+		}
+	}
+	return -1
+}
+
+// What Read says of a call is what strace(1) says, … stands for anything.
+func TestReadEqualsStrace(t *testing.T) {
+	if _, err := exec.LookPath("strace"); err != nil {
+		missing(t, "strace is not installed")
+	}
+	ours := readCalls(t)
+	theirs := straceCalls(t)
+	for i := 0; i < max(len(ours), len(theirs)); i++ {
+		var our, their string
+		if i < len(ours) {
+			our = ours[i]
+		}
+		if i < len(theirs) {
+			their = theirs[i]
+		}
+		pattern := strings.ReplaceAll(regexp.QuoteMeta(our), "…", ".*")
+		if ok, err := regexp.MatchString("^"+pattern+"$", their); !ok || err != nil {
+			t.Errorf("call %d:\n  ours   %.600s\n  strace %.600s", i, our, their)
+		}
+	}
+	t.Logf("%d calls compared", len(ours))
+	for _, name := range names {
+		if name == "fork" || name == "vfork" {
+			continue // without arguments; a raw vfork returns twice onto one stack
+		}
+		if !slices.ContainsFunc(ours, func(text string) bool { return strings.HasPrefix(text, name+"(") }) {
+			t.Errorf("no %s is compared", name)
+		}
+	}
+}
+
+// readCalls are the calls of the helper as we read them.
+func readCalls(t *testing.T) (all []string) {
+	h := start(t, "calls", filepath.Join(t.TempDir(), "same"))
+	tracer := h.seize(t)
+	between := false
+	follow(tracer, func(e Event) {
+		switch {
+		case e.Thread.ID != h.pid || e.Call == nil || e.Call.Name() == "":
+		case marked(e) == "begin" && e.Kind == Exit:
+			between = true
+		case marked(e) == "end":
+			between = false
+		case between && e.Kind == Entry:
+			e.Call.Read()
+			if len(e.Call.Arguments) == 0 {
+				t.Errorf("%s has no arguments", e.Call.Name())
+			}
+		case between && e.Kind == Exit:
+			e.Call.ReadAnswer()
+			answer := fmt.Sprint(e.Call.Return())
+			if errno := e.Call.Errno(); errno != 0 {
+				answer += " " + unix.ErrnoName(errno)
+			}
+			all = append(all, sameEachTime(e.Call.Text()+" = "+answer))
+		}
+		carryOn(tracer, e)
+	})
+	return all
+}
+
+// straceCalls are the calls of the helper as strace prints them.
+func straceCalls(t *testing.T) (all []string) {
+	record := filepath.Join(t.TempDir(), "record")
+	command := exec.Command("strace", "-f", "-yy", "-s", "4096", "-o", record, "/proc/self/exe", filepath.Join(t.TempDir(), "same"))
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command.Args[len(command.Args)-2] = binary
+	command.Env = append(os.Environ(), helperName+"=calls", "GODEBUG=asyncpreemptoff=1", "GOGC=off")
+	command.Stdin = strings.NewReader("g")
+	if out, err := command.CombinedOutput(); err != nil {
+		missing(t, "strace: %v\n%s", err, out)
+	}
+	text, _ := os.ReadFile(record)
+	lines := strings.Split(string(text), "\n")
+	pid, _, _ := strings.Cut(lines[0], " ")
+	between := false
+	form := regexp.MustCompile(`^(\w+)(\(.*\)) += (-?\d+)(?: (E\w+))?`)
+	begun := ""
+	for _, line := range lines {
+		rest, ok := strings.CutPrefix(line, pid+" ")
+		rest = strings.TrimSpace(rest)
+		if before, found := strings.CutSuffix(rest, "<unfinished ...>"); found && ok {
+			begun = before
+			continue
+		}
+		if _, after, found := strings.Cut(rest, "resumed>"); found && ok {
+			rest = strings.TrimRight(begun, " ") + after
+			if strings.HasSuffix(strings.TrimRight(begun, " "), ",") {
+				rest = strings.TrimRight(begun, " ") + " " + strings.TrimLeft(after, " ")
+			}
+		}
+		found := form.FindStringSubmatch(rest)
+		if found == nil || !ok || numberOf(found[1]) < 0 {
+			continue
+		}
+		switch {
+		case strings.Contains(rest, `"/mark/begin"`):
+			between = true
+		case strings.Contains(rest, `"/mark/end"`):
+			between = false
+		case between:
+			all = append(all, sameEachTime(strings.TrimSpace(found[1]+found[2]+" = "+found[3]+" "+found[4])))
+		}
+	}
+	return all
+}
+
+// sameEachTime leaves out what differs from run to run, and what strace alone says:
+// comments, pids, the working directory.
+func sameEachTime(text string) string {
+	text = strings.ReplaceAll(text, `"...`, `"…`)
+	for pattern, with := range map[string]string{
+		` /\* [^*]* \*/`:         "",
+		`AT_FDCWD<[^>]*>`:        "AT_FDCWD",
+		`si_pid=\d+`:             "si_pid=PID",
+		`/[^" ]*/same`:           "DIR",
+		`uts:\[\d+\]`:            "uts:[N]",
+		`^(clone.* = )[1-9]\d*`:  "${1}PID",
+		`^(wait4.* = )[1-9]\d*`:  "${1}PID",
+		`, child_tidptr=\w+`:     "",
+		`"xxxxxxxxxxxxxxxxx+"…?`: "LONG",
+	} {
+		text = regexp.MustCompile(pattern).ReplaceAllString(text, with)
+	}
+	return text
+}
+
+// self is a call whose memory is this process's.
+func self(number uint64, values ...uint64) *Call {
+	c := &Call{Number: number, arch: ourArch, thread: &Thread{ID: os.Getpid(), Process: &Process{ID: os.Getpid()}}}
+	copy(c.Values[:], values)
+	return c
+}
+
+// edge returns memory that ends where none follows.
+func edge(t testing.TB, length int) []byte {
+	t.Helper()
+	page := os.Getpagesize()
+	size := (length+page-1)/page*page + page
+	memory, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Munmap(memory) })
+	if err := unix.Mprotect(memory[size-page:], unix.PROT_NONE); err != nil {
+		t.Fatal(err)
+	}
+	return memory[size-page-length : size-page]
+}
+
+func address[T any](p *T) uint64 { return uint64(uintptr(unsafe.Pointer(p))) }
+
+// Memory reads to the last byte that is there, and says so of what is not.
+func TestMemory(t *testing.T) {
+	me := Memory(os.Getpid())
+	whole := edge(t, 5)
+	copy(whole, "text\x00")
+	if s, err := me.String(address(&whole[0])); s != "text" || err != nil {
+		t.Errorf("a string at a page's end: %q, %v", s, err)
+	}
+	whole[4] = 'x'
+	if s, err := me.String(address(&whole[0])); s != "" || err == nil {
+		t.Errorf("a string without an end: %q, %v", s, err)
+	}
+	if b, err := me.Bytes(address(&whole[0]), 5); string(b) != "textx" || err != nil {
+		t.Errorf("bytes at a page's end: %q, %v", b, err)
+	}
+	if b, err := me.Bytes(address(&whole[0]), 6); b != nil || err == nil {
+		t.Errorf("bytes over a page's end: %q, %v", b, err)
+	}
+	if _, err := me.Word(address(&whole[0])); err == nil {
+		t.Error("a word over a page's end has no error")
+	}
+	if b, err := me.Bytes(0, 0); len(b) != 0 || err != nil {
+		t.Errorf("no bytes: %q, %v", b, err)
+	}
+	for _, nowhere := range []uint64{0, 1, 4095, 1 << 47, 1<<63 - 1, 1 << 63, ^uint64(0), ^uint64(6)} {
+		if s, err := me.String(nowhere); err == nil {
+			t.Errorf("at %#x there is the string %q", nowhere, s)
+		}
+		if _, err := me.Strings(nowhere); err == nil {
+			t.Errorf("at %#x there is a vector", nowhere)
+		}
+		if _, err := me.Bytes(nowhere, ^uint64(0)); err == nil {
+			t.Errorf("at %#x there are bytes", nowhere)
+		}
+	}
+	if _, err := Memory(1<<22).Bytes(address(&whole[0]), 1); err == nil {
+		t.Error("the memory of nobody can be read")
+	}
+
+	// A vector of a million pointers to one long string.
+	long := edge(t, 200<<10)
+	for i := range long {
+		long[i] = 'a'
+	}
+	if s, err := me.String(address(&long[0])); len(s) != 128<<10 || err != ErrTooLong {
+		t.Errorf("a string of 200 KiB: %d bytes, %v", len(s), err)
+	}
+	long[100<<10] = 0
+	vector := make([]uint64, 1<<20)
+	for i := range vector {
+		vector[i] = address(&long[0])
+	}
+	begin := time.Now()
+	list, err := me.Strings(address(&vector[0]))
+	if err != ErrTooLong || len(list) > 12 {
+		t.Errorf("a vector of a million: %d strings, %v", len(list), err)
+	}
+	for i := range vector {
+		vector[i] = address(&long[100<<10]) // ""
+	}
+	if list, err = me.Strings(address(&vector[0])); err != ErrTooLong || len(list) > 1<<17 {
+		t.Errorf("a vector of a million empty ones: %d strings, %v", len(list), err)
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("long vectors take %v", took)
+	}
+
+	runtime.KeepAlive(vector)
+
+	// A vector that ends with its page, at an odd address, too.
+	ends := edge(t, 16)
+	copy(ends, unsafe.Slice((*byte)(unsafe.Pointer(&[2]uint64{address(&long[100<<10]), address(&long[100<<10])})), 16))
+	if list, err := me.Strings(address(&ends[0])); len(list) != 2 || err == nil {
+		t.Errorf("a vector without an end: %q, %v", list, err)
+	}
+	clear(ends[8:])
+	if list, err := me.Strings(address(&ends[0])); len(list) != 1 || err != nil {
+		t.Errorf("a vector at a page's end: %q, %v", list, err)
+	}
+	odd := edge(t, 8195)
+	copy(odd[4099:], unsafe.Slice((*byte)(unsafe.Pointer(&[1]uint64{address(&long[100<<10])})), 8))
+	if list, err := me.Strings(address(&odd[4099])); len(list) != 1 || err != nil {
+		t.Errorf("a vector over a page's end: %q, %v", list, err)
+	}
+}
+
+// What cannot be read is …, and never what is not there.
+func TestReadUnreadable(t *testing.T) {
+	text := edge(t, 3)
+	copy(text, "abc")
+	for _, test := range []struct {
+		call *Call
+		want string
+	}{
+		{self(unix.SYS_WRITE, 99, address(&text[0]), 10), "write(99, …, 10)"},
+		{self(unix.SYS_CHDIR, address(&text[0])), "chdir(…)"},
+		{self(unix.SYS_EXECVE, 0, 1, 2), "execve(NULL, …, …)"},
+	} {
+		test.call.Read()
+		if got := test.call.Text(); got != test.want {
+			t.Errorf("%s, expected %s", got, test.want)
+		}
+		if test.call.Path != "" || test.call.Data != nil || test.call.List != nil {
+			t.Errorf("%s: Path %q, Data %q, List %q", test.want, test.call.Path, test.call.Data, test.call.List)
+		}
+	}
+	foreign := self(unix.SYS_CHDIR, address(&text[0]))
+	foreign.arch = unix.AUDIT_ARCH_I386
+	if foreign.Read(); foreign.Name() != "" || foreign.Arguments != nil || foreign.MakesProcess() {
+		t.Errorf("a 32-bit program's call is %s", foreign.Text())
+	}
+}
+
+// Nothing that a program hands to the kernel makes us fall over.
+func FuzzRead(f *testing.F) {
+	numbers := make([]uint64, 0, len(names))
+	for number := range names {
+		numbers = append(numbers, number)
+	}
+	slices.Sort(numbers)
+	text := edge(f, 4096)
+	for i := range numbers {
+		f.Add(uint8(i), []byte("text\x00"), uint64(0), uint64(1), uint64(2), ^uint64(0), uint64(1<<63), uint8(0b111))
+		f.Add(uint8(i), make([]byte, 200), ^uint64(0), ^uint64(7), uint64(1<<47), uint64(17), uint64(3), uint8(0b10101))
+	}
+	f.Fuzz(func(t *testing.T, which uint8, content []byte, a, b, c, d, e uint64, pointers uint8) {
+		if len(content) > len(text) {
+			content = content[:len(text)]
+		}
+		at := text[len(text)-len(content):] // it ends where the page does
+		copy(at, content)
+		if len(content) >= 8 { // a vector may lead to itself
+			*(*uint64)(unsafe.Pointer(&at[0])) = address(&at[0])
+		}
+		call := self(numbers[int(which)%len(numbers)], a, b, c, d, e)
+		for i := range 5 {
+			if pointers&(1<<i) != 0 && len(content) > 0 {
+				call.Values[i] = address(&at[0])
+			}
+		}
+		call.Read()
+		if len(call.Arguments) == 0 && call.Name() != "fork" && call.Name() != "vfork" {
+			t.Errorf("%s has no arguments", call.Name())
+		}
+		call.ReadAnswer()
+		call.MakesProcess()
+		call.WaitsFor(1)
+		if text := call.Text(); len(text) > 8<<20 {
+			t.Errorf("%s: %d bytes", call.Name(), len(text))
+		}
+		for _, argument := range call.Arguments {
+			if i := strings.IndexFunc(argument, func(r rune) bool { return r != '…' && (r < ' ' || r > '~') }); i >= 0 {
+				t.Errorf("raw text: %s", strconv.Quote(argument))
+			}
+		}
+	})
+}
