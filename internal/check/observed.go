@@ -163,7 +163,7 @@ func (r *run) printed() (lines []string) {
 	const most, width = 12, 100
 	for line := range strings.Lines(r.stdout + r.stderr) {
 		line = strings.TrimRight(safe(line), " ")
-		if line == "" || strings.HasPrefix(line, "The narrator cannot watch") {
+		if slices.Contains([]string{"", "ready", "got go on", "oops"}, line) || strings.HasPrefix(line, "The narrator cannot watch") {
 			continue
 		}
 		if len(line) > width {

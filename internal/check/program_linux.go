@@ -129,13 +129,13 @@ func inside(ctx context.Context, t task) (Report, error) {
 		}
 		fmt.Fprintf(os.Stderr, "%+v\n%+v\n%d hung %v early %v\n%s%s", r.look, r.processes[r.command], r.status, r.hung, r.early, r.stdout, r.stderr)
 	}
-	report := Report{Lesson: t.Lesson, Promises: judge(r, t.Lesson)}
+	report := Report{Lesson: t.Lesson, Promises: judge(r, t.Lesson), Suggested: r.suggested()}
 	if report.Keeps() {
 		quiet = strings.Contains(r.stderr, "The narrator cannot watch") && knowsQuiet(t.Program)
 	}
 	if report.Keeps() && t.Lesson >= 6 && len(r.look.limits) > 0 {
 		cause := afterKill(t.Program, before)
-		report.Promises = append(report.Promises, Verdict{6, cause == "", "It is removed, too, when your program is killed.", cause})
+		report.Promises = append(report.Promises, Verdict{6, cause == "", afterKillText, cause})
 	}
 	if report.Keeps() {
 		report.Manners = manners(t.Program, t.Lesson, r)

@@ -33,6 +33,40 @@ var promises = []promise{
 	{6, "The cgroup is removed at the end.", (*run).groupLeft},
 }
 
+// Promises are what a lesson promises, one sentence each.
+func Promises(lesson int) (texts []string) {
+	for _, p := range promises {
+		if p.lesson == lesson {
+			texts = append(texts, p.text)
+		}
+	}
+	if lesson == 6 {
+		texts = append(texts, afterKillText)
+	}
+	return texts
+}
+
+const afterKillText = "It is removed, too, when your program is killed."
+
+// suggested is the lesson whose calls a program makes, for one that runs no command.
+func (r *run) suggested() int {
+	calls := r.find("clone", "clone3", "unshare")
+	groups := where(r.find("mkdir", "mkdirat"), func(c *call) bool { return strings.HasPrefix(c.path, "/sys/fs/cgroup") })
+	switch {
+	case len(groups) > 0:
+		return 6
+	case asked(calls, newNS) != nil || len(r.find("mount")) > 0:
+		return 5
+	case len(r.rootChanges()) > 0:
+		return 4
+	case asked(calls, newPID) != nil:
+		return 3
+	case asked(calls, newUTS) != nil:
+		return 2
+	}
+	return 1
+}
+
 // judge holds a run against the promises up to a lesson's, and stops at the first
 // that is broken.
 func judge(r *run, lesson int) (verdicts []Verdict) {

@@ -10,6 +10,8 @@ type Report struct {
 	Manners  []Verdict // good citizenship; none while a promise is broken
 	Output   []string  // at most 12 lines of what the program printed, when something is wrong
 	Took     time.Duration
+
+	Suggested int // the lesson whose calls the program makes
 }
 
 // Verdict is one promise, kept or not.
@@ -42,4 +44,17 @@ func (r Report) Keeps() bool {
 		}
 	}
 	return len(r.Promises) > 0
+}
+
+// Place is the lesson that the program is at: the first whose promises it does not
+// keep, or the one after the last of the report. The exercises begin with lesson 2.
+func (r Report) Place() int {
+	wrong := r.broken()
+	switch {
+	case wrong == nil:
+		return r.Lesson + 1
+	case wrong.Lesson < 2:
+		return max(2, r.Suggested)
+	}
+	return wrong.Lesson
 }

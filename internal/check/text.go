@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -21,6 +22,7 @@ const (
 	Bad
 	Why
 	Output
+	Title
 )
 
 // Reading is what to read about a lesson.
@@ -69,6 +71,11 @@ func (r Report) Lines(width int, typed string) (lines []Line) {
 	for _, v := range r.Promises {
 		if v.Lesson == r.Lesson || !v.Right {
 			verdict(v)
+		}
+	}
+	for _, text := range Promises(r.Lesson) {
+		if !slices.ContainsFunc(r.Promises, func(v Verdict) bool { return v.Promise == text }) {
+			add(Plain, "· ", text) // not looked at yet
 		}
 	}
 	if len(r.Manners) > 0 {

@@ -1,0 +1,148 @@
+//go:build linux
+
+// Learn looks over your shoulder while you build a container of your own.
+//
+//	go run -exec sudo ./docs/learn
+//
+// It puts the first program into the folder mine, says what to build next, and
+// looks at that folder: each time you save, it builds your program, runs it, and
+// says what is right, and the one next thing that is wrong. Enter shows a hint.
+//
+// Your program runs where it can do no harm. There is no progress to lose: what
+// your program does says where you are. You may stop, and go on another day.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/check"
+	"gonsrun/internal/enclosure"
+	"gonsrun/internal/gotool"
+	"gonsrun/internal/proc"
+)
+
+var (
+	once = flag.Bool("once", false, "check once, and end with status 0 when all exercises are done")
+	impl = flag.String("impl", "mine", "look at the program in `DIR`")
+)
+
+func main() {
+	check.Main()
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), manual, "\nFlags:\n\n")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	status, err := learn()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(status)
+}
+
+const manual = `Learn looks over your shoulder while you build a container of your own, in the
+folder mine. Each time you save, it says what is right, and the one next thing
+that is wrong. Enter shows a hint, q or Ctrl-C quits.
+
+	go run -exec sudo ./docs/learn
+`
+
+// learn is main, with an exit status.
+func learn() (status int, err error) {
+	if flag.NArg() > 0 {
+		return 2, fmt.Errorf("there is no argument %q here. The manual: go run ./docs/learn -h", flag.Arg(0))
+	}
+	root, err := gotool.Repository()
+	if err != nil {
+		return 1, err
+	}
+	if os.Geteuid() != 0 {
+		return 1, fmt.Errorf("Your program is run as root, in an enclosure. Type:\n  %s", proc.Typed("docs/learn", true, os.Args[1:]...))
+	}
+	folder := *impl
+	if !filepath.IsAbs(folder) {
+		folder = filepath.Join(root, folder)
+	}
+	l := &learner{root: root, folder: folder, name: *impl}
+	if l.laidOut, err = layOut(root, folder); err != nil {
+		return 1, err
+	}
+	enclosure.Sweep()
+	dir, lock, err := enclosure.Scratch()
+	if err != nil {
+		return 1, err
+	}
+	defer runtime.KeepAlive(lock)
+	defer os.RemoveAll(dir)
+	os.Chmod(dir, 0o755)
+	if err := os.Mkdir(dir+"/bin", 0o755); err != nil {
+		return 1, err
+	}
+	l.program = dir + "/bin/" + filepath.Base(folder)
+
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
+	defer stop()
+	terminal := openTerminal()
+	if *once || terminal == nil {
+		return l.once(ctx)
+	}
+	return l.watch(ctx, terminal)
+}
+
+// firstProgram is where one starts: lesson 1.
+const firstProgram = "step01-exec/main.go"
+
+// layOut puts the first program into the folder, unless there is a folder. It
+// belongs to who called sudo.
+func layOut(root, folder string) (done bool, err error) {
+	if _, err := os.Lstat(folder); err == nil {
+		return false, nil
+	}
+	text, err := os.ReadFile(filepath.Join(root, firstProgram))
+	if err != nil {
+		return false, err
+	}
+	var status unix.Stat_t // who owns the folder above owns the new one, when nobody called sudo
+	uid, gid := 0, 0
+	if caller, ok := gotool.SudoCaller(); ok {
+		uid, gid = caller.UID, caller.GID
+	} else if unix.Stat(filepath.Dir(folder), &status) == nil {
+		uid, gid = int(status.Uid), int(status.Gid)
+	}
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		return false, err
+	}
+	file, err := os.OpenFile(filepath.Join(folder, "main.go"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return false, err
+	}
+	_, err = file.Write(text)
+	os.Chown(file.Name(), uid, gid)
+	os.Chown(folder, uid, gid)
+	return true, errors.Join(err, file.Close())
+}
+
+// typed is the line that starts the learner's program.
+func (l *learner) typed() string {
+	name := "./" + filepath.Clean(l.name)
+	if filepath.IsAbs(l.name) {
+		name = l.name
+	}
+	if os.Getenv("SUDO_UID") == "" {
+		return "go run " + name
+	}
+	return "go run -exec sudo " + name
+}
+
+// ended is the exit status after a signal.
+func ended() int { return 128 + int(syscall.SIGINT) }

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+
+	"gonsrun/internal/check"
+)
+
+// folders are the lessons' programs.
+var folders = map[int]string{1: "step01-exec", 2: "step02-uts", 3: "step03-pid", 4: "step04-chroot", 5: "step05-proc", 6: "step06-cgroups"}
+
+// screen is what is to be seen now, in lines of at most width columns. rows is how
+// many lines there is room for, 0 for as many as it takes.
+func (l *learner) screen(width, rows int) (lines []check.Line) {
+	add := func(kind check.Kind, format string, args ...any) {
+		lines = append(lines, check.Line{Kind: kind, Text: fmt.Sprintf(format, args...)})
+	}
+	if l.laidOut {
+		add(check.Plain, "The first program is in %s/main.go now. It is yours: open it in your editor.", l.name)
+	}
+	if l.done > 0 {
+		s := stepOf(max(l.done, firstLesson))
+		add(check.Good, "✓ Lesson %d is done. %s", l.done, s.done)
+		for _, m := range l.last.manners {
+			if !m.Right {
+				add(check.Plain, "For good citizenship one thing is missing: %s", m.Cause)
+			}
+		}
+		add(check.Plain, "To read: %s", check.Reading[l.done])
+		add(check.Plain, "To compare: %s/main.go", folders[l.done])
+		add(check.Plain, "")
+	}
+	if l.lesson > lastLesson {
+		add(check.Title, "All six lessons are done.")
+		add(check.Plain, "You know what a container is made of, for you have made one.")
+		add(check.Plain, "What is still missing, and how it is done: docs/final.md")
+		return fold(lines, width)
+	}
+	if l.lesson > 0 {
+		s := stepOf(l.lesson)
+		add(check.Title, "Exercise %d of %d: %s", l.lesson-1, lastLesson-1, s.title)
+		for _, line := range s.task {
+			add(check.Plain, "%s", line)
+		}
+		add(check.Plain, "  %s %s", l.typed(), s.try)
+		add(check.Plain, "")
+	}
+	lines = append(lines, l.verdict(width)...)
+	if l.hint > 0 && l.lesson > 0 {
+		hints := stepOf(l.lesson).hints
+		add(check.Plain, "")
+		add(check.Title, "Hint %d of %d", l.hint, len(hints))
+		for _, line := range hints[l.hint-1] {
+			add(check.Plain, "%s", line)
+		}
+	}
+	lines = fold(lines, width)
+	for rows > 0 && len(lines) > rows {
+		last := lastOutput(lines)
+		if last < 0 {
+			break
+		}
+		lines = append(lines[:last], lines[last+1:]...)
+	}
+	return lines
+}
+
+// lastOutput is the last line that can be left out: what the program printed.
+func lastOutput(lines []check.Line) int {
+	for i := len(lines) - 1; i >= 0; i-- {
+		if lines[i].Kind == check.Output {
+			return i
+		}
+	}
+	return -1
+}
+
+// verdict is what is right, and the one next thing that is wrong.
+func (l *learner) verdict(width int) (lines []check.Line) {
+	switch r := l.last; {
+	case r.err != nil:
+		return []check.Line{{Kind: check.Bad, Text: "It could not be checked: " + r.err.Error()}}
+	case r.broken != nil:
+		lines = append(lines, check.Line{Kind: check.Bad, Text: "✗ It does not compile:"})
+		for _, text := range r.broken {
+			lines = append(lines, check.Line{Kind: check.Why, Text: "    " + text})
+		}
+		return lines
+	case l.done > 0 || r.took == 0:
+		for _, text := range check.Promises(l.lesson) {
+			lines = append(lines, check.Line{Text: "· " + text})
+		}
+		return lines
+	default:
+		report := r.report
+		report.Lesson = l.lesson
+		return report.Lines(width, l.typed())
+	}
+}
+
+// fold breaks long lines.
+func fold(lines []check.Line, width int) (folded []check.Line) {
+	for _, line := range lines {
+		runes := []rune(line.Text)
+		for len(runes) > width {
+			cut := width
+			for cut > width/2 && runes[cut] != ' ' {
+				cut--
+			}
+			if cut == width/2 {
+				cut = width
+			}
+			folded = append(folded, check.Line{Kind: line.Kind, Text: string(runes[:cut])})
+			runes = append([]rune("    "), []rune(string(runes[cut:]))...)
+			for len(runes) > 4 && runes[4] == ' ' {
+				runes = append(runes[:4], runes[5:]...)
+			}
+		}
+		folded = append(folded, check.Line{Kind: line.Kind, Text: string(runes)})
+	}
+	return folded
+}
