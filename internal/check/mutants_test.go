@@ -5,11 +5,13 @@ package check_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,12 +39,17 @@ func (l learner) number() int {
 	return n
 }
 
+var only = flag.String("only", "", "check only the programs in testdata whose names match this regular expression")
+
 // Every wrong program applies and builds; most get a sentence that names the
 // right cause, and no right program gets any.
 func TestLearners(t *testing.T) {
 	root := lessontest.NeedSource(t)
 	wrong, right := mutants(t, root), rightPrograms(t, root)
-	if len(wrong) < 40 || len(right) < 12 {
+	if *only != "" {
+		other := func(l learner) bool { return !regexp.MustCompile(*only).MatchString(l.name) }
+		wrong, right = slices.DeleteFunc(wrong, other), slices.DeleteFunc(right, other)
+	} else if len(wrong) < 40 || len(right) < 12 {
 		t.Errorf("there are %d wrong programs and %d right ones, expected 40 and 12", len(wrong), len(right))
 	}
 	programs := build(t, root, append(wrong, right...))
@@ -81,7 +88,8 @@ func TestLearners(t *testing.T) {
 }
 
 // A mutant's file begins with what is to be known about it, "# lesson: …". The
-// rest is what diff -u says.
+// rest is what diff -u says, of the lesson's program, or of one of testdata/right
+// when there is a line "# program: pivotroot".
 func mutants(t *testing.T, root string) (all []learner) {
 	t.Helper()
 	names, _ := filepath.Glob("testdata/mutants/*.diff")
@@ -102,12 +110,16 @@ func mutants(t *testing.T, root string) (all []learner) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+		source := header["lesson"]
+		if program := header["program"]; program != "" {
+			source = "internal/check/testdata/right/" + program
+		}
 		l := learner{
 			name:   strings.TrimSuffix(filepath.Base(name), ".diff"),
 			lesson: header["lesson"], mistake: header["mistake"], cause: cause,
-			files: programFiles(t, filepath.Join(root, header["lesson"])),
+			files: programFiles(t, filepath.Join(root, source)),
 		}
-		if err := patch(l.files, l.lesson, text); err != nil {
+		if err := patch(l.files, source, text); err != nil {
 			t.Errorf("%s does not apply: %v", name, err)
 			continue
 		}
@@ -160,9 +172,10 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// patch applies what diff -u says to the files of a lesson. Lines may have moved
-// since: a hunk is looked for where its old lines are, which must be one place.
-func patch(files map[string]string, lesson, diff string) error {
+// patch applies what diff -u says to the files of the program in a folder. Lines may
+// have moved since: a hunk is looked for where its old lines are, which must be one
+// place.
+func patch(files map[string]string, folder, diff string) error {
 	file, hunks := "", 0
 	for _, part := range strings.SplitAfter("\n"+diff, "\n@@ ") {
 		if _, hunk, ok := strings.Cut(part, " @@\n"); ok && file != "" {
@@ -179,17 +192,17 @@ func patch(files map[string]string, lesson, diff string) error {
 				}
 			}
 			if n := strings.Count(files[file], before); n != 1 {
-				return fmt.Errorf("these lines are in %s/%s %d times:\n%s", lesson, file, n, before)
+				return fmt.Errorf("these lines are in %s/%s %d times:\n%s", folder, file, n, before)
 			}
 			files[file] = strings.Replace(files[file], before, after, 1)
 			hunks++
 		}
-		if _, path, ok := strings.Cut(part, "\n+++ b/"+lesson+"/"); ok {
+		if _, path, ok := strings.Cut(part, "\n+++ b/"+folder+"/"); ok {
 			file, _, _ = strings.Cut(path, "\n")
 		}
 	}
 	if hunks == 0 {
-		return fmt.Errorf("there is nothing in it for a file of %s", lesson)
+		return fmt.Errorf("there is nothing in it for a file of %s", folder)
 	}
 	return nil
 }
