@@ -125,20 +125,17 @@ func (w *watcher) loop() {
 		if w.pause.waitsFor != nil && w.pause.modes == nil && again == nil { // others have the terminal
 			again = time.After(50 * time.Millisecond)
 		}
+		if w.holding == nil && w.pause.waitsFor == nil { // nothing else to wait for
+			look, again = nil, nil
+			if !w.stop(w.tracer.Wait()) {
+				return
+			}
+			continue
+		}
 		select {
 		case stop, ok := <-w.tracer.Stops():
-			if !ok {
-				w.end()
+			if !w.stop(stop, ok) {
 				return
-			}
-			w.asleep = nil
-			if event, ok := w.tracer.Event(stop); ok && !w.handle(event) {
-				return
-			}
-			for event, ok := w.tracer.Next(); ok; event, ok = w.tracer.Next() {
-				if !w.handle(event) {
-					return
-				}
 			}
 		case key := <-w.pause.keys:
 			w.pressed(key)
@@ -155,6 +152,24 @@ func (w *watcher) loop() {
 			w.pause.again()
 		}
 	}
+}
+
+// stop handles a stop of a thread. It reports false when all has been told.
+func (w *watcher) stop(stop trace.Stop, ok bool) bool {
+	if !ok {
+		w.end()
+		return false
+	}
+	w.asleep = nil
+	if event, ok := w.tracer.Event(stop); ok && !w.handle(event) {
+		return false
+	}
+	for event, ok := w.tracer.Next(); ok; event, ok = w.tracer.Next() {
+		if !w.handle(event) {
+			return false
+		}
+	}
+	return true
 }
 
 // handle narrates an event and lets its thread go on. It reports false when the

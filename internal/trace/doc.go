@@ -7,8 +7,10 @@
 // stop is an Event, and the thread stays where it is until Continue:
 //
 //	tracer, err := trace.Seize(pid)
-//	for event := range tracer.Events() {
-//		tracer.Handle(event, func(e trace.Event) { … tracer.Continue(e.Thread) })
+//	for stop, ok := tracer.Wait(); ok; stop, ok = tracer.Wait() {
+//		for event, ok := tracer.Event(stop); ok; event, ok = tracer.Next() {
+//			… tracer.Continue(event.Thread)
+//		}
 //	}
 //
 // All requests of ptrace must come from the thread that seized: whoever uses a

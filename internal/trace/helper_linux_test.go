@@ -288,7 +288,7 @@ func (h *helper) killAll() {
 
 // follow handles all events until nothing is traced anymore.
 func follow(tracer *Tracer, handle func(Event)) {
-	for s := range tracer.Stops() {
+	for s, ok := tracer.Wait(); ok; s, ok = tracer.Wait() {
 		feed(tracer, s, handle)
 	}
 }

@@ -83,10 +83,15 @@ type Tracer struct {
 	threads map[int]*Thread
 	root    *Process
 	stops   chan stop
-	ready   []Event // found while looking for something else
+
+	requests chan struct{} // for a stop, which another thread then waits for
+	pending  bool          // for one that has not come yet
+	ready    []Event       // found while looking for something else
 }
 
-// stop is what wait4 says.
+// Stop is what wait4 says of one thread.
+type Stop = stop
+
 type stop struct {
 	thread int
 	status syscall.WaitStatus
@@ -112,7 +117,7 @@ var ErrOldKernel = errors.New("PTRACE_GET_SYSCALL_INFO: this kernel is older tha
 // Where /proc shows another PID namespace, the threads cannot be found: then the
 // first thread is seized, and those that it makes.
 func Seize(pid int) (*Tracer, error) {
-	t := &Tracer{threads: map[int]*Thread{}, stops: make(chan stop), root: &Process{ID: pid}}
+	t := &Tracer{threads: map[int]*Thread{}, stops: make(chan stop, 1), root: &Process{ID: pid}}
 	left := map[int]bool{} // what we need not look at again
 	for more := true; more; {
 		more = false
@@ -143,7 +148,6 @@ func Seize(pid int) (*Tracer, error) {
 	if len(t.threads) == 0 {
 		return nil, fmt.Errorf("ptrace(PTRACE_SEIZE, %d): %w", pid, unix.ESRCH)
 	}
-	go t.wait()
 	return t, nil
 }
 
@@ -202,27 +206,58 @@ func threadsOf(pid int) []int {
 // Root is the process that was seized.
 func (t *Tracer) Root() *Process { return t.root }
 
-// wait collects the stops. It is a goroutine of its own, for whoever uses the
-// tracer has more to wait for; a process's stops can be collected by any of its
-// threads. It ends with the last traced thread.
-func (t *Tracer) wait() {
+// Wait waits for the next stop, of which Event makes an event. It reports false
+// when nothing is traced anymore.
+func (t *Tracer) Wait() (stop, bool) {
+	if t.pending {
+		s, ok := <-t.stops
+		return s, ok
+	}
+	s, ok := waitForStop()
+	if !ok && t.requests != nil {
+		close(t.requests)
+		t.requests = nil
+	}
+	return s, ok
+}
+
+// Stops is Wait for whoever has more to wait for: the channel delivers one stop,
+// and is closed when nothing is traced anymore. Each stop needs a new call. It
+// costs more than Wait, since another thread waits.
+func (t *Tracer) Stops() <-chan stop {
+	if t.requests == nil {
+		t.requests = make(chan struct{}, 1)
+		go t.collect(t.requests)
+	}
+	if !t.pending {
+		t.pending = true
+		t.requests <- struct{}{}
+	}
+	return t.stops
+}
+
+// collect waits for one stop for each request. A process's stops can be collected
+// by any of its threads.
+func (t *Tracer) collect(requests <-chan struct{}) {
 	defer close(t.stops)
-	for {
-		var status syscall.WaitStatus
-		id, err := syscall.Wait4(-1, &status, syscall.WALL, nil)
-		if err == syscall.EINTR {
-			continue
-		}
-		if err != nil {
+	for range requests {
+		s, ok := waitForStop()
+		if !ok {
 			return
 		}
-		t.stops <- stop{id, status}
+		t.stops <- s
 	}
 }
 
-// Stops delivers raw stops, each of which Event makes an event of. It is closed
-// when nothing is traced anymore.
-func (t *Tracer) Stops() <-chan stop { return t.stops }
+func waitForStop() (stop, bool) {
+	for {
+		var status syscall.WaitStatus
+		id, err := syscall.Wait4(-1, &status, syscall.WALL, nil)
+		if err != syscall.EINTR {
+			return stop{id, status}, err == nil
+		}
+	}
+}
 
 func (t *Tracer) add(id int, p *Process) *Thread {
 	thread := &Thread{ID: id, Process: p}
@@ -234,6 +269,7 @@ func (t *Tracer) add(id int, p *Process) *Thread {
 // Event says what a stop means. Its second result is false for a stop that is
 // the tracer's own affair, and taken care of.
 func (t *Tracer) Event(s stop) (Event, bool) {
+	t.pending = false
 	thread := t.threads[s.thread]
 	switch {
 	case thread == nil && s.ended():

@@ -246,7 +246,7 @@ func TestKill(t *testing.T) {
 // twoStops collects the stops of a clone in a program that forks: the maker's
 // and the new process's, which come in any order.
 func twoStops(t *testing.T, tracer *Tracer, h *helper) (maker, child stop) {
-	for s := range tracer.Stops() {
+	for s, ok := tracer.Wait(); ok; s, ok = tracer.Wait() {
 		switch {
 		case s.event() == unix.PTRACE_EVENT_FORK: // others are threads
 			maker = s
@@ -285,7 +285,7 @@ func TestBornEarly(t *testing.T) {
 			feed(tracer, child, handle)
 			if strings.HasPrefix(test, "both") || strings.HasPrefix(test, "the new") {
 				unix.Kill(child.thread, unix.SIGKILL)
-				for s := range tracer.Stops() { // its last stop, or its end
+				for s, ok := tracer.Wait(); ok; s, ok = tracer.Wait() { // its last stop, or its end
 					feed(tracer, s, handle)
 					if s.thread == child.thread {
 						break
@@ -468,7 +468,7 @@ func TestDetach(t *testing.T) {
 				t.Errorf("it does not go on: %v", err)
 			}
 			unix.Kill(h.pid, unix.SIGKILL)
-			for range tracer.Stops() { // it is our child, too
+			for _, ok := tracer.Wait(); ok; _, ok = tracer.Wait() { // it is our child, too
 			}
 			if len(tracer.threads) != 0 {
 				t.Errorf("left behind: %+v", tracer.threads)
