@@ -49,7 +49,8 @@ var (
 )
 
 // paragraphs returns a page's running text. The line of what a lesson adds, which
-// begins with an asterisk, is a heading, too.
+// begins with an asterisk, is a heading, too. A folded hint does not count: it
+// names what the next page explains.
 func paragraphs(p *page) (all []paragraph) {
 	var lines []string
 	section := ""
@@ -59,15 +60,18 @@ func paragraphs(p *page) (all []paragraph) {
 			all = append(all, paragraph{section, text})
 		}
 	}
-	inBlock := false
+	inBlock, inHint := false, false
 	for _, line := range p.lines {
+		if strings.HasPrefix(line, "<summary>Hint ") || line == "</details>" {
+			inHint = line != "</details>"
+		}
 		fence := strings.HasPrefix(line, "```")
 		title := heading.FindStringSubmatch(line)
 		switch {
 		case fence:
 			inBlock = !inBlock
 			flush()
-		case inBlock:
+		case inBlock, inHint:
 		case title != nil:
 			flush()
 			section = strings.ReplaceAll(notInID.ReplaceAllString(strings.ToLower(title[1]), ""), " ", "-")
@@ -150,7 +154,7 @@ func (e entry) problem(book map[string]*page) string {
 
 // The test of the glossary sees what is wrong.
 func TestGlossaryProblems(t *testing.T) {
-	text := "# Title\n\n*Adds: `clone`.*\n\n| a table | clone |\n\n## The idea\n\nA *clone*, and [another](step-clone.md) of `cloned()`.\n\nTwo *`clone`s* of a\nnew *kind*, says clone-x.\n"
+	text := "# Title\n\n*Adds: `clone`.*\n\n| a table | clone |\n\n<details>\n<summary>Hint 1</summary>\n\nIt is clone.\n\n</details>\n\n## The idea\n\nA *clone*, and [another](step-clone.md) of `cloned()`.\n\nTwo *`clone`s* of a\nnew *kind*, says clone-x.\n"
 	book := map[string]*page{}
 	for _, name := range readingOrder {
 		book[name] = parsePage(name, "")
