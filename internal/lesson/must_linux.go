@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
@@ -56,17 +55,16 @@ func callOn(line int) string {
 	if line < 1 || line > len(lines) {
 		return ""
 	}
-	match := callPattern.FindStringSubmatch(lines[line-1])
+	_, behind, _ := strings.Cut(lines[line-1], "unix.")
+	name, _, found := strings.Cut(behind, "(")
 	switch {
-	case match == nil:
+	case !found || name == "" || strings.ContainsAny(name, " .,|)"):
 		return ""
-	case match[1] == "Exec":
+	case name == "Exec":
 		return "execve"
 	}
-	return strings.ToLower(match[1])
+	return strings.ToLower(name)
 }
-
-var callPattern = regexp.MustCompile(`\bunix\.([A-Z]\w*)\(`)
 
 // fail says what failed and what to do about it, and ends this side. call is
 // the system call, where the error does not name it, and line the line of
