@@ -43,7 +43,7 @@ func (l *learner) look(ctx context.Context, lesson int) (r result) {
 	var mistakes *gotool.DoesNotBuild
 	switch {
 	case errors.As(err, &mistakes):
-		r.broken = firstMistake(mistakes.Output)
+		r.broken = firstMistake(mistakes.Output, l.name)
 		return r
 	case err != nil:
 		r.broken = []string{err.Error()}
@@ -61,8 +61,9 @@ func (l *learner) look(ctx context.Context, lesson int) (r result) {
 	return r
 }
 
-// firstMistake is the first thing that the compiler says, in three lines at most.
-func firstMistake(output string) (lines []string) {
+// firstMistake is the first thing that the compiler says of the program in the
+// folder, in three lines at most.
+func firstMistake(output, folder string) (lines []string) {
 	all := strings.Split(output, "\n")
 	for _, line := range all {
 		if strings.HasPrefix(line, "# ") || line == "" {
@@ -71,7 +72,11 @@ func firstMistake(output string) (lines []string) {
 		if len(lines) > 0 && !strings.HasPrefix(line, "\t") || len(lines) == 3 {
 			break
 		}
-		lines = append(lines, strings.TrimSpace(line))
+		line = strings.TrimSpace(line)
+		if file, ok := strings.CutPrefix(line, "./"); ok {
+			line = filepath.Join(folder, file)
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }

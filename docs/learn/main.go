@@ -21,6 +21,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -102,10 +103,10 @@ func learn() (status int, err error) {
 // firstProgram is where one starts: lesson 1.
 const firstProgram = "step01-exec/main.go"
 
-// layOut puts the first program into the folder, unless there is a folder. It
-// belongs to who called sudo.
+// layOut puts the first program into the folder mine, or another that begins so,
+// unless there is a folder. It belongs to who called sudo.
 func layOut(root, folder string) (done bool, err error) {
-	if _, err := os.Lstat(folder); err == nil {
+	if _, err := os.Lstat(folder); err == nil || !strings.HasPrefix(filepath.Base(folder), "mine") {
 		return false, nil
 	}
 	text, err := os.ReadFile(filepath.Join(root, firstProgram))

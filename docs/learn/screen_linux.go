@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"gonsrun/internal/check"
 )
@@ -98,25 +99,17 @@ func (l *learner) verdict(width int) (lines []check.Line) {
 	}
 }
 
-// fold breaks long lines.
+// fold breaks long lines. What is indented stays so.
 func fold(lines []check.Line, width int) (folded []check.Line) {
 	for _, line := range lines {
-		runes := []rune(line.Text)
-		for len(runes) > width {
-			cut := width
-			for cut > width/2 && runes[cut] != ' ' {
-				cut--
-			}
-			if cut == width/2 {
-				cut = width
-			}
-			folded = append(folded, check.Line{Kind: line.Kind, Text: string(runes[:cut])})
-			runes = append([]rune("    "), []rune(string(runes[cut:]))...)
-			for len(runes) > 4 && runes[4] == ' ' {
-				runes = append(runes[:4], runes[5:]...)
-			}
+		indent := line.Text[:len(line.Text)-len(strings.TrimLeft(line.Text, " "))]
+		if len([]rune(line.Text)) <= width {
+			folded = append(folded, line)
+			continue
 		}
-		folded = append(folded, check.Line{Kind: line.Kind, Text: string(runes)})
+		for _, part := range check.Wrap(line.Text, width-len(indent)) {
+			folded = append(folded, check.Line{Kind: line.Kind, Text: indent + part})
+		}
 	}
 	return folded
 }

@@ -42,10 +42,11 @@ func stepOf(lesson int) step {
 			s.task = append(s.task, line)
 		}
 	}
+	s.task = prose(s.task)
 	for _, part := range parts[1:] {
 		heading, rest, _ := strings.Cut(part, "\n")
 		if heading == "Hint" {
-			s.hints = append(s.hints, paragraph(rest))
+			s.hints = append(s.hints, prose(paragraph(rest)))
 		} else {
 			s.done = strings.Join(paragraph(rest), " ")
 		}
@@ -61,4 +62,20 @@ func paragraph(text string) (lines []string) {
 		}
 	}
 	return lines
+}
+
+// prose joins the lines of a paragraph, to be broken again where the screen ends.
+// Lines with code, which has three blanks before it, stay as they are.
+func prose(lines []string) (joined []string) {
+	open := false
+	for _, line := range lines {
+		code := strings.Contains(line, "   ")
+		if open && !code {
+			joined[len(joined)-1] += " " + line
+		} else {
+			joined = append(joined, line)
+		}
+		open = !code
+	}
+	return joined
 }

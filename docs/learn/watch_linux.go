@@ -48,7 +48,7 @@ func (l *learner) watch(ctx context.Context, t *terminal) (status int, err error
 			if looking {
 				<-results
 			}
-			return ended(), nil
+			return 0, nil
 		case r := <-results:
 			looking = false
 			cancel()
@@ -115,11 +115,11 @@ func (l *learner) showAll(t *terminal) {
 	case l.lesson > lastLesson:
 		keys = "q: quit."
 	case l.done > 0:
-		keys = "Go on in the same file. Each time you save, it is looked at. q: quit."
+		keys = "Go on in the same file: each save is looked at. q: quit."
 	case l.hint > 0 && l.hint < len(stepOf(l.lesson).hints):
-		keys = "Each time you save, it is looked at. Enter: the next hint. q: quit."
+		keys = "Each save is looked at. Enter: the next hint. q: quit."
 	case l.hint > 0:
-		keys = "Each time you save, it is looked at. Enter: the first hint again. q: quit."
+		keys = "Each save is looked at. Enter: the first hint again. q: quit."
 	}
 	if l.last.took > 0 {
 		keys += fmt.Sprintf(" (%.1f s)", l.last.took.Seconds())

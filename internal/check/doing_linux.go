@@ -21,7 +21,7 @@ func doing(c *trace.Call) string {
 		unix.SYS_FUTEX:           "it sleeps, or its threads wait for each other (futex)",
 		unix.SYS_NANOSLEEP:       "it sleeps (nanosleep)",
 		unix.SYS_CLOCK_NANOSLEEP: "it sleeps (clock_nanosleep)",
-		unix.SYS_EPOLL_PWAIT:     "it waits for something to read (epoll_pwait)",
+		unix.SYS_EPOLL_PWAIT:     "it sleeps, or waits for something to read (epoll_pwait)",
 		unix.SYS_PPOLL:           "it waits for something to read (ppoll)",
 		unix.SYS_RT_SIGSUSPEND:   "it waits for a signal (rt_sigsuspend)",
 		unix.SYS_FLOCK:           "it waits for a lock (flock)",

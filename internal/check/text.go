@@ -40,7 +40,7 @@ var Reading = map[int]string{
 // that starts the program.
 func (r Report) Lines(width int, typed string) (lines []Line) {
 	add := func(kind Kind, first, text string) {
-		for i, part := range wrap(text, width-len([]rune(first))) {
+		for i, part := range Wrap(text, width-len([]rune(first))) {
 			if i > 0 {
 				first = strings.Repeat(" ", len([]rune(first)))
 			}
@@ -88,6 +88,10 @@ func (r Report) Lines(width int, typed string) (lines []Line) {
 		}
 	}
 	if wrong := r.broken(); wrong != nil {
+		about := wrong.Lesson
+		if about == 1 { // it may be any of the calls that were added since
+			about = r.Lesson
+		}
 		if len(r.Output) > 0 {
 			add(Plain, "", "What your program printed:")
 		}
@@ -97,7 +101,7 @@ func (r Report) Lines(width int, typed string) (lines []Line) {
 			}
 			lines = append(lines, Line{"  │ " + text, Output})
 		}
-		add(Plain, "", "To read: "+Reading[wrong.Lesson])
+		add(Plain, "", "To read: "+Reading[about])
 	}
 	return lines
 }
@@ -112,8 +116,8 @@ func (r Report) broken() *Verdict {
 	return nil
 }
 
-// wrap breaks a text at blanks. A word that is longer than a line stays whole.
-func wrap(text string, width int) (lines []string) {
+// Wrap breaks a text at blanks. A word that is longer than a line stays whole.
+func Wrap(text string, width int) (lines []string) {
 	line := ""
 	for _, word := range strings.Fields(text) {
 		if line != "" && len([]rune(line))+1+len([]rune(word)) > width {
