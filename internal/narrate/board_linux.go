@@ -3,6 +3,7 @@ package narrate
 import (
 	"fmt"
 	"math/bits"
+	"path"
 	"strconv"
 	"strings"
 
@@ -34,6 +35,7 @@ type view struct {
 	procPID    string // the PID namespace that its /proc shows
 	cgroup     string // /proc/PID/cgroup
 	status     string // /proc/PID/status
+	users      string // /proc/PID/uid_map
 }
 
 var kinds = []string{"uts", "pid", "mnt", "ipc", "net", "cgroup", "user"}
@@ -42,13 +44,13 @@ var kinds = []string{"uts", "pid", "mnt", "ipc", "net", "cgroup", "user"}
 func look(pid int) view {
 	dir := "/proc/" + strconv.Itoa(pid)
 	v := view{namespaces: map[string]string{}, root: identity(dir + "/root/."),
-		cgroup: proc.Read(dir + "/cgroup"), status: proc.Read(dir + "/status")}
+		cgroup: proc.Read(dir + "/cgroup"), status: proc.Read(dir + "/status"), users: proc.Read(dir + "/uid_map")}
 	for _, kind := range kinds {
 		v.namespaces[kind] = proc.Namespace(strconv.Itoa(pid), kind)
 	}
 	var fs unix.Statfs_t
-	if path := dir + "/root/proc"; unix.Statfs(path, &fs) == nil && fs.Type == unix.PROC_SUPER_MAGIC {
-		v.proc = identity(path)
+	if mount := dir + "/root/proc"; unix.Statfs(mount, &fs) == nil && fs.Type == unix.PROC_SUPER_MAGIC {
+		v.proc = identity(mount)
 		// Number 1 of what a /proc shows lives in the PID namespace that it shows.
 		v.procPID = proc.Namespace(strconv.Itoa(pid)+"/root/proc/1", "pid")
 	}
@@ -105,7 +107,9 @@ func procPlace(ours, theirs view) place {
 	return place{name: "/proc", state: hosts, fact: theirs.proc}
 }
 
-// limitsPlace reads the limits of the cgroups that are not the starter's, too.
+// limitsPlace reads the limits of the cgroups that are not the starter's, too:
+// those of the process's own group, and of the groups above it in which the starter
+// is not.
 func limitsPlace(ours, theirs view) place {
 	if theirs.cgroup == "" {
 		return place{name: "limits", state: none, fact: "no cgroups here"}
@@ -114,18 +118,35 @@ func limitsPlace(ours, theirs view) place {
 	var limits []string
 	for _, line := range strings.Split(theirs.cgroup, "\n") {
 		fields := strings.SplitN(line, ":", 3)
-		if len(fields) < 3 || strings.Contains("\n"+ours.cgroup+"\n", "\n"+line+"\n") {
+		if len(fields) < 3 {
 			continue
 		}
-		p.fact = "none is set"
-		if dir := groupFolder(fields[1], fields[2]); dir != "" {
-			limits = append(limits, groupLimits(dir)...)
+		for group := fields[2]; !holds(ours.cgroup, fields[1], group); group = path.Dir(group) {
+			p.fact = "none is set"
+			if dir := groupFolder(fields[1], group); dir != "" {
+				limits = append(limits, groupLimits(dir)...)
+			}
 		}
 	}
 	if limits != nil {
 		p.state, p.fact, p.detail = own, "see below", strings.Join(limits, ", ")
 	}
 	return p
+}
+
+// holds reports whether a process, of which this is /proc/PID/cgroup, is in a group
+// of a tree, or below it. The root holds all.
+func holds(cgroup, controllers, group string) bool {
+	if group == "/" || group == "." {
+		return true
+	}
+	for _, line := range strings.Split(cgroup, "\n") {
+		fields := strings.SplitN(line, ":", 3)
+		if len(fields) == 3 && fields[1] == controllers && (fields[2] == group || strings.HasPrefix(fields[2], group+"/")) {
+			return true
+		}
+	}
+	return false
 }
 
 // groupLimits reads the limits of one cgroup, in the files of v1 and of v2.
@@ -136,7 +157,7 @@ func groupLimits(dir string) (limits []string) {
 	}
 	for _, file := range []string{"memory.max", "memory.limit_in_bytes"} {
 		if n, err := strconv.ParseInt(read(file), 10, 64); err == nil && n < 1<<60 {
-			limits = append(limits, fmt.Sprintf("%d MiB", n>>20))
+			limits = append(limits, size(n))
 		}
 	}
 	quota, period, _ := strings.Cut(read("cpu.max"), " ")
@@ -151,13 +172,25 @@ func groupLimits(dir string) (limits []string) {
 	return limits
 }
 
+// size is a number of bytes in the largest unit that it is a whole number of, up to
+// MiB.
+func size(bytes int64) string {
+	switch {
+	case bytes%(1<<20) == 0:
+		return fmt.Sprintf("%d MiB", bytes>>20)
+	case bytes%(1<<10) == 0:
+		return fmt.Sprintf("%d KiB", bytes>>10)
+	}
+	return fmt.Sprintf("%d bytes", bytes)
+}
+
 func capabilitiesPlace(ourView, theirView view, command string) place {
 	ours, err1 := capabilities(ourView.status)
 	theirs, err2 := capabilities(theirView.status)
 	if err1 != nil || err2 != nil {
 		return place{name: "caps", state: none}
 	}
-	theirs = theirs.afterExecve(effectiveUser(theirView.status) == "0")
+	theirs = theirs.afterExecve(theirView.isRoot(), proc.Field(theirView.status, "NoNewPrivs") == "1")
 	last, err := strconv.Atoi(proc.Read("/proc/sys/kernel/cap_last_cap"))
 	if err != nil {
 		last = bits.Len64(theirs.bounding|ours.bounding) - 1
@@ -186,24 +219,46 @@ func capabilities(status string) (sets capabilitySets, err error) {
 }
 
 // afterExecve are the sets after an execve of an ordinary file: root gets what
-// the bounding set allows, everybody else keeps the ambient set. See
-// capabilities(7), "Transformation of capabilities during execve()".
-func (s capabilitySets) afterExecve(root bool) capabilitySets {
+// the bounding set allows, everybody else keeps the ambient set. With the bit
+// no_new_privs root gets nothing that it does not have. See capabilities(7),
+// "Transformation of capabilities during execve()". Whether root is nobody special
+// (SECBIT_NOROOT), the kernel tells the process alone: that is not looked at.
+func (s capabilitySets) afterExecve(root, noNew bool) capabilitySets {
+	had := s.permitted
 	s.permitted = s.ambient
 	if root {
 		s.permitted = s.bounding | s.inheritable
+		if noNew {
+			s.permitted &= had
+		}
 	}
 	s.effective = s.permitted
 	return s
 }
 
+// isRoot reports whether a process is root in its own user namespace: the user that
+// its uid_map maps to 0. See user_namespaces(7).
+func (v view) isRoot() bool {
+	user := effectiveUser(v.status)
+	for _, line := range strings.Split(v.users, "\n") {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "0" {
+			return fields[1] == user
+		}
+	}
+	return user == "0"
+}
+
 // grants reports whether an execve of this file gives privileges.
-func grants(path string) bool {
+func grants(file string) bool {
 	var st unix.Stat_t
-	if path == "" || unix.Stat(path, &st) != nil {
+	if file == "" || unix.Stat(file, &st) != nil {
 		return false
 	}
-	size, err := unix.Getxattr(path, "security.capability", nil)
+	var fs unix.Statfs_t
+	if unix.Statfs(file, &fs) == nil && fs.Flags&unix.ST_NOSUID != 0 {
+		return false
+	}
+	size, err := unix.Getxattr(file, "security.capability", nil)
 	return st.Mode&unix.S_ISUID != 0 || st.Mode&(unix.S_ISGID|unix.S_IXGRP) == unix.S_ISGID|unix.S_IXGRP || err == nil && size > 0
 }
 
@@ -213,7 +268,8 @@ func seccompPlace(ours, theirs view) place {
 	switch {
 	case mode == "" || mode == "off":
 		return place{name: "seccomp", state: none, fact: mode}
-	case proc.Field(ours.status, "Seccomp_filters") == proc.Field(theirs.status, "Seccomp_filters"):
+	case proc.Field(ours.status, "Seccomp") == proc.Field(theirs.status, "Seccomp") &&
+		proc.Field(ours.status, "Seccomp_filters") == proc.Field(theirs.status, "Seccomp_filters"):
 		return place{name: "seccomp", state: hosts, fact: mode}
 	}
 	return place{name: "seccomp", state: own, fact: mode}

@@ -26,6 +26,9 @@ func sentence(c *trace.Call, again bool) string {
 		}
 		return "This process becomes another program: the pid stays, the memory is new."
 	case "prctl":
+		if c.Values[1] == 0 {
+			return "From now on, no signal comes when the process that made this one dies."
+		}
 		return "If the process that made this one dies, it gets this signal: nothing lives on unseen."
 	case "write":
 		return writeSentence(c)
@@ -38,6 +41,14 @@ func sentence(c *trace.Call, again bool) string {
 		return "A cgroup without processes is removed like an empty folder."
 	case "mount":
 		return mountSentence(c)
+	case "unshare":
+		if len(namespaceKinds(c.Values[0])) == 0 {
+			return "This thread no longer shares with the others what the flags name."
+		}
+	case "setns":
+		if c.Values[1]&unix.CLONE_NEWPID != 0 {
+			return "This process moves into namespaces that are there already. A PID namespace is for the processes that it makes later."
+		}
 	}
 	return sentences[c.Name()]
 }
@@ -56,21 +67,23 @@ var sentences = map[string]string{
 	"wait4":         "Wait until a process ends, and learn how it ended.",
 }
 
+// mountSentence looks at the flags in the order in which the kernel does: with the
+// first that is there the others mean nothing, or are options of it. See mount(2).
 func mountSentence(c *trace.Call) string {
-	bits := c.Values[3]
+	bits := c.MountFlags()
 	switch {
-	case bits&unix.MS_PRIVATE != 0:
-		return "Private: what is mounted here stays in this mount namespace, and what others mount does not come in."
-	case bits&unix.MS_SLAVE != 0:
-		return "Slave: what others mount comes in, and nothing goes out."
-	case bits&unix.MS_SHARED != 0:
-		return "Shared: what is mounted here appears in all copies of this mount, in other namespaces, too."
-	case bits&unix.MS_UNBINDABLE != 0:
-		return "Unbindable: this mount is private, and cannot be bound elsewhere."
 	case bits&unix.MS_REMOUNT != 0:
 		return "The flags of a mount that is there change."
 	case bits&unix.MS_BIND != 0:
 		return "A file or folder appears at a second place: a bind mount."
+	case bits&unix.MS_SHARED != 0:
+		return "Shared: what is mounted here appears in all copies of this mount, in other namespaces, too."
+	case bits&unix.MS_PRIVATE != 0:
+		return "Private: what is mounted here stays in this mount namespace, and what others mount does not come in."
+	case bits&unix.MS_SLAVE != 0:
+		return "Slave: what others mount comes in, and nothing goes out."
+	case bits&unix.MS_UNBINDABLE != 0:
+		return "Unbindable: this mount is private, and cannot be bound elsewhere."
 	case bits&unix.MS_MOVE != 0:
 		return "A mount moves to another place."
 	case len(c.Arguments) > 2 && c.Arguments[2] == `"proc"`:
@@ -82,6 +95,9 @@ func mountSentence(c *trace.Call) string {
 // writeSentence says what a value in a file of a cgroup does, see cgroups(7) and
 // the kernel's cgroup-v2 and cgroup-v1 documents.
 func writeSentence(c *trace.Call) string {
+	if value, _, _ := strings.Cut(strings.TrimSpace(string(c.Data)), " "); value == "max" || value == "-1" {
+		return "Here is no limit of this kind."
+	}
 	switch path.Base(c.Path) {
 	case "cgroup.procs", "tasks":
 		if strings.TrimSpace(string(c.Data)) != "0" {
@@ -92,7 +108,10 @@ func writeSentence(c *trace.Call) string {
 		}
 		return "This process moves into the cgroup: 0 stands for the one that writes."
 	case "cgroup.subtree_control":
-		if strings.HasPrefix(string(c.Data), "-") {
+		switch value := string(c.Data); {
+		case strings.Contains(value, "-") && strings.Contains(value, "+"):
+			return "The groups below get some controllers, and lose others."
+		case strings.HasPrefix(value, "-"):
 			return "The groups below lose these controllers."
 		}
 		return "The groups below get these controllers: in cgroup v2 a group has what its parent hands down."
@@ -171,7 +190,7 @@ func namespaceKinds(cloneFlags uint64) (kinds []string) {
 		kind string
 	}{
 		{unix.CLONE_NEWUTS, "uts"}, {unix.CLONE_NEWPID, "pid"}, {unix.CLONE_NEWNS, "mnt"}, {unix.CLONE_NEWIPC, "ipc"},
-		{unix.CLONE_NEWNET, "net"}, {unix.CLONE_NEWCGROUP, "cgroup"}, {unix.CLONE_NEWUSER, "user"},
+		{unix.CLONE_NEWNET, "net"}, {unix.CLONE_NEWCGROUP, "cgroup"}, {unix.CLONE_NEWUSER, "user"}, {unix.CLONE_NEWTIME, "time"},
 	} {
 		if cloneFlags&n.flag != 0 {
 			kinds = append(kinds, n.kind)

@@ -54,7 +54,7 @@ func groupFolder(controllers, group string) string {
 		if t.root == "/" {
 			return t.dir + group
 		}
-		if rest, ok := strings.CutPrefix(group, t.root); ok {
+		if rest, ok := strings.CutPrefix(group, t.root); ok && (rest == "" || rest[0] == '/') {
 			return t.dir + rest
 		}
 	}

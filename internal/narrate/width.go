@@ -16,7 +16,7 @@ func columns(text string) (n int) {
 
 func runeColumns(r rune) int {
 	switch {
-	case unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r):
+	case unicode.In(r, unicode.Mn, unicode.Me) || r >= 0x1160 && r <= 0x11ff: // or with the Korean one
 		return 0
 	case unicode.Is(wide, r):
 		return 2
@@ -29,19 +29,52 @@ func runeColumns(r rune) int {
 var wide = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{Lo: 0x1100, Hi: 0x115f, Stride: 1},
+		{Lo: 0x231a, Hi: 0x231b, Stride: 1},
+		{Lo: 0x2329, Hi: 0x232a, Stride: 1},
+		{Lo: 0x23e9, Hi: 0x23ec, Stride: 1},
+		{Lo: 0x23f0, Hi: 0x23f3, Stride: 3},
+		{Lo: 0x25fd, Hi: 0x25fe, Stride: 1},
+		{Lo: 0x2614, Hi: 0x2615, Stride: 1},
+		{Lo: 0x2648, Hi: 0x2653, Stride: 1},
+		{Lo: 0x267f, Hi: 0x2693, Stride: 20},
+		{Lo: 0x26a1, Hi: 0x26aa, Stride: 9},
+		{Lo: 0x26ab, Hi: 0x26bd, Stride: 18},
+		{Lo: 0x26be, Hi: 0x26c4, Stride: 6},
+		{Lo: 0x26c5, Hi: 0x26ce, Stride: 9},
+		{Lo: 0x26d4, Hi: 0x26ea, Stride: 22},
+		{Lo: 0x26f2, Hi: 0x26f3, Stride: 1},
+		{Lo: 0x26f5, Hi: 0x26fa, Stride: 5},
+		{Lo: 0x26fd, Hi: 0x2705, Stride: 8},
+		{Lo: 0x270a, Hi: 0x270b, Stride: 1},
+		{Lo: 0x2728, Hi: 0x274c, Stride: 36},
+		{Lo: 0x274e, Hi: 0x2753, Stride: 5},
+		{Lo: 0x2754, Hi: 0x2755, Stride: 1},
+		{Lo: 0x2757, Hi: 0x2795, Stride: 62},
+		{Lo: 0x2796, Hi: 0x2797, Stride: 1},
+		{Lo: 0x27b0, Hi: 0x27bf, Stride: 15},
+		{Lo: 0x2b1b, Hi: 0x2b1c, Stride: 1},
+		{Lo: 0x2b50, Hi: 0x2b55, Stride: 5},
 		{Lo: 0x2e80, Hi: 0x303e, Stride: 1},
 		{Lo: 0x3041, Hi: 0xa4cf, Stride: 1},
 		{Lo: 0xa960, Hi: 0xa97c, Stride: 1},
 		{Lo: 0xac00, Hi: 0xd7a3, Stride: 1},
 		{Lo: 0xf900, Hi: 0xfaff, Stride: 1},
+		{Lo: 0xfe10, Hi: 0xfe19, Stride: 1},
 		{Lo: 0xfe30, Hi: 0xfe6f, Stride: 1},
 		{Lo: 0xff01, Hi: 0xff60, Stride: 1},
 		{Lo: 0xffe0, Hi: 0xffe6, Stride: 1},
 	},
 	R32: []unicode.Range32{
+		{Lo: 0x16fe0, Hi: 0x18d08, Stride: 1},
+		{Lo: 0x1aff0, Hi: 0x1b2fb, Stride: 1},
+		{Lo: 0x1f004, Hi: 0x1f0cf, Stride: 203},
+		{Lo: 0x1f18e, Hi: 0x1f191, Stride: 3},
+		{Lo: 0x1f192, Hi: 0x1f19a, Stride: 1},
+		{Lo: 0x1f200, Hi: 0x1f265, Stride: 1},
 		{Lo: 0x1f300, Hi: 0x1f64f, Stride: 1},
 		{Lo: 0x1f680, Hi: 0x1f6ff, Stride: 1},
-		{Lo: 0x1f900, Hi: 0x1f9ff, Stride: 1},
+		{Lo: 0x1f7e0, Hi: 0x1f7f0, Stride: 1},
+		{Lo: 0x1f900, Hi: 0x1faff, Stride: 1},
 		{Lo: 0x20000, Hi: 0x3fffd, Stride: 1},
 	},
 }
@@ -101,7 +134,7 @@ func fitting(text []rune, width int) (fit int) {
 
 // breakLine cuts text, of which fit runes fit into a line, in two.
 func breakLine(text []rune, fit int) (line string, rest []rune) {
-	for i := fit; i > 0; i-- {
+	for i := min(fit, len(text)-1); i > 0; i-- {
 		if text[i] == ' ' {
 			return strings.TrimRight(string(text[:i]), " "), text[i+1:]
 		}

@@ -106,23 +106,35 @@ func (c *Call) readMount() {
 		ignoresData = unix.MS_BIND | unix.MS_MOVE | unix.MS_SHARED | unix.MS_PRIVATE | unix.MS_SLAVE | unix.MS_UNBINDABLE
 		ignoresKind = unix.MS_REMOUNT | ignoresData
 	)
-	if v[3]&ignoresKind == 0 {
+	if c.MountFlags()&ignoresKind == 0 {
 		kind = c.string(v[2])
 	}
-	if v[3]&unix.MS_REMOUNT != 0 || v[3]&ignoresData == 0 {
+	if c.MountFlags()&unix.MS_REMOUNT != 0 || c.MountFlags()&ignoresData == 0 {
 		data = c.string(v[4])
 	}
 	c.Arguments = []string{source, target, kind, mountText(v[3]), data}
 }
 
-// mountText prints the flags of mount(2). Programs of before 1999 set the upper
-// half to MS_MGC_VAL.
+// mountMagic in the upper half of mount's flags means nothing: programs of before
+// 2001 set it. See mount(2), MS_MGC_VAL.
+const mountMagic = 0xc0ed0000
+
+func hasMagic(value uint64) bool { return value&0xffff0000 == mountMagic }
+
+// MountFlags are the flags of a mount, as the kernel takes them.
+func (c *Call) MountFlags() uint64 {
+	if hasMagic(c.Values[3]) {
+		return c.Values[3] &^ 0xffff0000
+	}
+	return c.Values[3]
+}
+
+// mountText prints the flags of mount(2).
 func mountText(value uint64) string {
-	const magic = 0xc0ed0000
-	if value&0xffff0000 != magic {
+	if !hasMagic(value) {
 		return flags(value, mountFlags)
 	}
-	return strings.TrimSuffix("MS_MGC_VAL|"+flags(value&^magic, mountFlags), "|0")
+	return strings.TrimSuffix("MS_MGC_VAL|"+flags(value&^mountMagic, mountFlags), "|0")
 }
 
 func (c *Call) readPrctl() {
