@@ -117,12 +117,18 @@ func (p *program) reason(frames []frame) (r reason) {
 	return r
 }
 
+// isDirective reports whether a comment is for a tool: //go:noinline
+func isDirective(comment string) bool {
+	tool, what, found := strings.Cut(comment, ":")
+	return found && tool != "" && strings.Trim(tool, "abcdefghijklmnopqrstuvwxyz0123456789") == "" && strings.TrimSpace(what) == what && what != ""
+}
+
 // comment is the text of the comment that ends in the line above.
 func (p *program) comment(line int) string {
 	var words []string
 	for i := line - 2; i >= 0 && i < len(p.source); i-- {
 		text, ok := strings.CutPrefix(strings.TrimSpace(p.source[i]), "//")
-		if !ok {
+		if !ok || isDirective(text) {
 			break
 		}
 		words = append([]string{strings.TrimSpace(text)}, words...)
