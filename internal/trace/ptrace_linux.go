@@ -13,7 +13,11 @@ import (
 const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK |
 	unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_TRACEEXIT
 
-// ptrace makes the raw call: x/sys/unix has no way to seize.
+// ptrace makes the raw call: x/sys/unix has no way to seize. What its arguments
+// point to is on the heap: a stack moves when it grows, and the kernel would write
+// to where it was.
+//
+//go:uintptrescapes
 func ptrace(request, thread int, address, data uintptr) error {
 	_, _, errno := syscall.RawSyscall6(syscall.SYS_PTRACE, uintptr(request), uintptr(thread), address, data, 0, 0)
 	if errno != 0 {

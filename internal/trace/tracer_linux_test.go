@@ -565,6 +565,32 @@ func TestProgramOf32Bits(t *testing.T) {
 	}
 }
 
+// What the kernel writes for a request of ptrace(2) arrives, also when the stack of
+// whoever asks has to grow for the request itself, and moves.
+func TestRequestsWhileTheStackMoves(t *testing.T) {
+	for range 20 {
+		t.Run("", func(t *testing.T) { // on a new stack each time
+			tracer := start(t, "mark", "registers").seize(t)
+			follow(tracer, func(e Event) {
+				if e.Kind == Entry && marked(e) != "" {
+					deeper(t, e.Thread, 5000)
+				}
+				carryOn(tracer, e)
+			})
+		})
+	}
+}
+
+//go:noinline
+func deeper(t *testing.T, thread *Thread, more int) {
+	if r, err := registers(thread.ID); err != nil || r.PC() != thread.pointer {
+		t.Fatalf("%d deep the registers are %+v, %v", more, r, err)
+	}
+	if more > 0 {
+		deeper(t, thread, more-1)
+	}
+}
+
 // Who is traced already cannot be seized, and goes on.
 func TestSeizeTwice(t *testing.T) {
 	h := start(t, "mark", "seized twice")
