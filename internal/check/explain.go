@@ -76,6 +76,9 @@ func (r *run) explain(c *call) string {
 		}
 		meaning = "there is no such file in this tree. cgroup v1 and v2 name some files differently, and in v1 each controller has a tree of its own"
 	}
+	if kind := otherKind(c); kind != "" {
+		meaning = fmt.Sprintf("the descriptor is of another kind of namespace (%s) than the flag asks for", kind)
+	}
 	text := fmt.Sprintf("%s was answered with %s", shorten(c.text), c.errno)
 	if meaning != "" {
 		text += ": " + meaning
@@ -87,6 +90,18 @@ func (r *run) explain(c *call) string {
 		}
 	}
 	return text
+}
+
+// otherKind is the kind of namespace that a setns was given, when its flag asks
+// for another one; else "".
+func otherKind(c *call) string {
+	_, rest, _ := strings.Cut(c.text, "<")
+	kind, _, found := strings.Cut(rest, ":[")
+	flag := map[string]uint64{"mnt": newNS, "uts": newUTS, "pid": newPID, "user": newUser}[kind]
+	if c.name != "setns" || !found || c.flags == 0 || c.flags&flag != 0 {
+		return ""
+	}
+	return kind
 }
 
 // shorten cuts a call that would fill the screen.

@@ -153,13 +153,30 @@ func (r *run) noCommand() string {
 		if again := made.became; slices.Contains(again, r.typed[len(r.typed)-1]) && !slices.Contains(again, r.typed[1]) {
 			return fmt.Sprintf("Your program started itself again without the command's name among the arguments: %s is missing in %q.", r.typed[1], again[:len(again)-1])
 		}
+		if cause := r.tooEarlyDot(); cause != "" {
+			return cause
+		}
 		text := fmt.Sprintf("The process that your program made %s, before it became the command.", endedHow(made.status))
+		if made.status < 0 {
+			text += r.tooLittleMemory()
+		}
 		if lines := r.printed(); len(lines) > 0 {
 			text += " It said: " + lines[0]
 		}
 		return text
 	}
 	return "Your program made a process, but no process became the command: none has called execve for it."
+}
+
+// tooEarlyDot is a chroot to the working directory before that was the new root.
+func (r *run) tooEarlyDot() string {
+	for _, c := range r.find("chroot") {
+		moved := slices.ContainsFunc(r.find("chdir", "fchdir"), func(m *call) bool { return m.pid == c.pid && r.before(m, c) })
+		if worked(c) && path.Clean(c.path) == "." && !moved {
+			return fmt.Sprintf("%s makes the working directory the new root, and that was a folder of the host's, not the container's root file system: chdir to that comes before.", c.text)
+		}
+	}
+	return ""
 }
 
 // panicked is what a Go program says last, "" without a panic.
@@ -233,14 +250,18 @@ func (r *run) neverSeen() string {
 	if p := r.processes[r.command]; p != nil && p.status < 0 {
 		cause = fmt.Sprintf("The command %s as soon as it ran.", endedHow(p.status))
 	}
+	return cause + r.tooLittleMemory()
+}
+
+// tooLittleMemory is a limit on memory with which nothing can run, "" for none.
+func (r *run) tooLittleMemory() string {
 	for _, c := range r.find("write") {
 		bytes, err := strconv.Atoi(strings.TrimSpace(c.data))
-		if worked(c) && err == nil && bytes < 4<<20 && strings.HasPrefix(path.Base(c.path), "memory.") && !strings.Contains(c.path, "swap") {
-			cause += fmt.Sprintf(" %s got %d, and counts in bytes: that is too little for any program.", c.path, bytes)
-			break
+		if worked(c) && err == nil && bytes > 0 && bytes < 4<<20 && strings.HasPrefix(path.Base(c.path), "memory.") && !strings.Contains(c.path, "sw") {
+			return fmt.Sprintf(" %s got %d, and counts in bytes: that is too little for any program.", c.path, bytes)
 		}
 	}
-	return cause
+	return ""
 }
 
 // doing says what is going on in a program that hangs: in the process that was
@@ -339,6 +360,8 @@ func (r *run) notIn(kind, name string, flag uint64) string {
 		return fmt.Sprintf("No clone or unshare asked for %s: %s.", name, what[kind])
 	case failed(c):
 		return r.explain(c)
+	case c.name == "unshare" && r.becameOnOtherThread(c):
+		return fmt.Sprintf("unshare(%s) changes only the thread that calls it, and execve was called by another thread of your program: call runtime.LockOSThread before, or ask clone for %s.", name, name)
 	case c.name == "unshare":
 		if later := r.after(c, func(m *call) bool { return m.pid == c.pid && m.child != 0 && m.thread != c.thread }); later != nil {
 			return fmt.Sprintf("unshare(%s) changes only the thread that calls it, and the command came from another thread of your program: call runtime.LockOSThread before.", name)
@@ -355,6 +378,14 @@ func (r *run) notIn(kind, name string, flag uint64) string {
 		return fmt.Sprintf("unshare(%s) was called when the command had been made already: it changes only who calls it.", name)
 	}
 	return fmt.Sprintf("%s was asked for, but not for the process that became the command.", name)
+}
+
+// becameOnOtherThread reports whether the process that called unshare became the
+// command, but on another thread.
+func (r *run) becameOnOtherThread(u *call) bool {
+	return slices.ContainsFunc(r.find("execve", "execveat"), func(c *call) bool {
+		return worked(c) && c.pid == u.pid && c.pid == r.command && c.thread != u.thread && r.before(u, c)
+	})
 }
 
 // after returns the first call after c that fits, of clones and setns.
@@ -500,11 +531,14 @@ func (r *run) mountsEscape() string {
 	added := difference(r.mounts[1], r.mounts[0])
 	after := difference(r.mounts[2], r.mounts[0])
 	mounts := r.find("mount")
+	away := where(r.find("umount2"), worked)
 	alone := where(mounts, func(c *call) bool { return c.flags&msAlone != 0 && worked(c) })
 	news := where(mounts, func(c *call) bool { return c.flags&(msAlone|msShared|msRemount) == 0 && worked(c) })
 	switch {
 	case len(added) == 0 && !r.look.rootShared && len(after) == 0 && r.mounts[0] == r.mounts[2]:
 		return ""
+	case len(away) > 0 && len(removed(r.mounts[0], r.mounts[1]))+len(removed(r.mounts[0], r.mounts[2])) > 0:
+		return fmt.Sprintf("%s has unmounted %s on the host, too (here only in the enclosure). What was mounted in the container's mount namespace ends with that: nobody need unmount it.", shorten(away[0].text), away[0].path)
 	case len(alone) > 0 && r.isHosts(alone[0].pid, "mnt", alone[0]):
 		return fmt.Sprintf("%s was called in the host's mount namespace: it has changed the host's mounts (here only the enclosure's). It comes in the new one, after the clone.", shorten(alone[0].text))
 	case len(news) > 0 && r.isHosts(news[0].pid, "mnt", news[0]):
@@ -551,6 +585,21 @@ func difference(now, before string) (added []string) {
 		}
 	}
 	return added
+}
+
+// removed lists the mounts of before that are no more, by their number.
+func removed(before, now string) (gone []string) {
+	left := map[string]bool{}
+	for _, line := range strings.Split(now, "\n") {
+		id, _, _ := strings.Cut(line, " ")
+		left[id] = true
+	}
+	for _, line := range strings.Split(before, "\n") {
+		if id, _, _ := strings.Cut(line, " "); !left[id] {
+			gone = append(gone, line)
+		}
+	}
+	return gone
 }
 
 func mountPoint(line string) string {
