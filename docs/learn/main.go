@@ -68,7 +68,7 @@ func learn() (status int, err error) {
 		return 1, err
 	}
 	if os.Geteuid() != 0 {
-		return 1, fmt.Errorf("Your program is run as root, in an enclosure. Type:\n  %s", proc.Typed("docs/learn", true, os.Args[1:]...))
+		return 1, fmt.Errorf("learn: your program is run as root, in an enclosure. Type:\n  %s", proc.Typed("docs/learn", true, os.Args[1:]...))
 	}
 	folder := *impl
 	if !filepath.IsAbs(folder) {

@@ -28,7 +28,7 @@ func seen() *run {
 			inside20("execve", call{path: "/bin/sh", list: []string{"/bin/sh", "-c", "script"}}),
 		},
 		look: &look{pid: 20, numbers: []int{20, 1}, own: map[string]bool{"uts": true, "pid": true, "mnt": true},
-			hostname: "container", root: "/srv/root", cwd: "/srv/root", procKind: "proc", number1: 20},
+			hostname: "container", noPath: false, root: "/srv/root", cwd: "/srv/root", procKind: "proc", number1: 20},
 	}
 	r.looked = len(r.calls)
 	return r
@@ -188,5 +188,17 @@ func TestPlace(t *testing.T) {
 	}
 	if place := (Report{Lesson: 5, Promises: judge(seen(), 5)}).Place(); place != 6 {
 		t.Errorf("after lesson 5 the place is lesson %d", place)
+	}
+}
+
+// Of a program that runs no command, its calls say how far it is.
+func TestSuggested(t *testing.T) {
+	r := seen()
+	if n := r.suggested(); n != 5 {
+		t.Errorf("with all of lesson 5 the lesson is %d", n)
+	}
+	r.calls = nil
+	if n := r.suggested(); n != 1 {
+		t.Errorf("without a call the lesson is %d", n)
 	}
 }

@@ -26,7 +26,6 @@ type run struct {
 	stderr   string
 	hostname [2]string // of the host: before, after
 	mounts   [3]string // the host's mount table: before, during, after
-	groups   []string  // cgroups that were there during the run, and not before
 	left     []string  // those of them that are there after it
 }
 

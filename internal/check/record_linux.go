@@ -3,7 +3,6 @@ package check
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -112,7 +111,6 @@ func record(ctx context.Context, program string, typed ...string) (*run, error) 
 		r.mounts[1] = r.mounts[2]
 	}
 	r.left = slices.DeleteFunc(allGroups(), func(g string) bool { return slices.Contains(groups, g) })
-	r.groups = slices.DeleteFunc(r.groups, func(g string) bool { return slices.Contains(groups, g) })
 	return r.run, ctx.Err()
 }
 
@@ -454,7 +452,6 @@ func (r *recorder) maybeLook() {
 	r.looked, r.run.looked = true, len(r.calls)
 	r.look = lookAt(r.command)
 	r.mounts[1] = mountTable()
-	r.groups = allGroups()
 	if r.held != nil {
 		r.tracer.Continue(r.held)
 		r.held = nil
@@ -467,18 +464,5 @@ func killAll() {
 	if os.Getpid() == 1 {
 		thaw()
 		unix.Kill(-1, unix.SIGKILL)
-	}
-}
-
-// reap waits for all that has ended, briefly.
-func reap() {
-	for end := time.Now().Add(time.Second); time.Now().Before(end); {
-		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
-		if errors.Is(err, unix.ECHILD) {
-			return
-		}
-		if pid == 0 {
-			time.Sleep(time.Millisecond)
-		}
 	}
 }
