@@ -25,7 +25,7 @@ const (
 	patience     = 3 * time.Second      // without progress, then a program hangs
 	longestRun   = 9 * time.Second      // with all its progress
 	settled      = 4 * time.Millisecond // nobody has made a call for so long
-	settlingEnds = 150 * time.Millisecond
+	settlingEnds = 500 * time.Millisecond
 	quietCommand = 400 * time.Millisecond // a command that says nothing is looked at, nevertheless
 	mostMade     = 60                     // more processes make no container, but a loop
 )
@@ -41,6 +41,7 @@ type recorder struct {
 	stdin   *os.File
 	output  [2]*capture
 
+	exact   bool          // it got just the arguments that were typed
 	readyAt time.Time     // the command has written that it is ready
 	ranAt   time.Time     // it has begun
 	last    time.Time     // the last call of anybody
@@ -420,9 +421,10 @@ func (r *recorder) execed(e trace.Event) {
 	}
 	p.became = c.list
 	switch {
-	case r.command != 0:
-	case r.isCommand(c):
+	case r.isCommand(c) && (r.command == 0 || !r.exact):
 		r.command, r.ranAt = p.pid, time.Now()
+		r.exact = slices.Equal(c.list[1:], r.typed[2:])
+	case r.command != 0:
 	case path.Base(c.path) == path.Base(r.typed[1]):
 		r.stdin.Close() // a shell that got no arguments reads commands from there
 	}
@@ -432,7 +434,7 @@ func (r *recorder) execed(e trace.Event) {
 // is ours alone.
 func (r *recorder) isCommand(c *call) bool {
 	want := r.typed[1:]
-	return len(c.list) > 0 && c.list[len(c.list)-1] == want[len(want)-1] && !slices.Contains(c.list, "run") && !r.isProgram(c.path)
+	return len(c.list) > 0 && path.Base(c.path) == path.Base(r.typed[1]) && c.list[len(c.list)-1] == want[len(want)-1] && !slices.Contains(c.list, "run") && !r.isProgram(c.path)
 }
 
 func (r *recorder) isProgram(path string) bool {
@@ -442,7 +444,7 @@ func (r *recorder) isProgram(path string) bool {
 // maybeLook looks at the command when nobody does anything anymore.
 func (r *recorder) maybeLook() {
 	now := time.Now()
-	quiet := now.Sub(r.last) > settled
+	quiet := now.Sub(r.last) > settled && !r.computes()
 	switch {
 	case r.held != nil && (quiet || now.Sub(r.readyAt) > settlingEnds):
 	case r.held == nil && now.Sub(r.ranAt) > quietCommand && quiet:
@@ -457,6 +459,23 @@ func (r *recorder) maybeLook() {
 		r.held = nil
 	}
 	r.stdin.WriteString("go on\n")
+}
+
+// computes reports whether one of the processes is about to do something.
+func (r *recorder) computes() bool {
+	for _, p := range r.processes {
+		if p.ended {
+			continue
+		}
+		threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.pid))
+		for _, thread := range threads {
+			status := proc.Read(fmt.Sprintf("/proc/%d/task/%s/status", p.pid, thread.Name()))
+			if strings.HasPrefix(proc.Field(status, "State"), "R") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // killAll ends all processes in the enclosure but us, who are number 1.
