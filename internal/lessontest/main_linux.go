@@ -189,6 +189,16 @@ func runTests(m *testing.M, s scratch) int {
 	return m.Run()
 }
 
+// BuiltProgram returns the path of a program that was built before the tests, "" when
+// nothing was, see Built.
+func BuiltProgram(name string) string {
+	if *builtDir == "" {
+		return ""
+	}
+	path, _ := filepath.Abs(filepath.Join(*builtDir, name))
+	return path
+}
+
 func stop(err error) {
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
