@@ -96,5 +96,5 @@ func (t *terminal) show(l *learner, last string) {
 		}
 		text.WriteString(line.Text + "\n")
 	}
-	fmt.Fprint(os.Stdout, text.String()+"\n"+last+"\n")
+	fmt.Fprint(os.Stdout, text.String()+"\n"+strings.Join(check.Wrap(last, width-1), "\n")+"\n")
 }

@@ -18,16 +18,15 @@
 //
 //	go test -exec sudo ./step03-pid
 //
-// or, by root, with go test ./step03-pid. Whoever has written the lesson's
-// program on their own, in the folder mine of this repository, lets the same
-// tests run against that. The promises are checked then, not the narration:
+// or, by root, with go test ./step03-pid. As root, any program is run in an
+// enclosure, see internal/enclosure: what it does by mistake, it does not do to
+// this machine. Without root's rights, what needs none is tested, in no enclosure.
+//
+// Whoever has written the lesson's program on their own, in the folder mine of
+// this repository, has that checked instead of these tests run, see
+// internal/check:
 //
 //	go test -exec sudo ./step03-pid -impl ./mine
-//
-// As root, any program is run in an enclosure, see internal/enclosure: what it
-// does by mistake, it does not do to this machine. Without root's rights, what
-// needs none is tested, in no enclosure; and with -impl the tests of a lesson that
-// needs them fail, and say what to type.
 //
 // Where there is no go tool, as in a small virtual machine, the tests run on
 // programs that were built elsewhere, here as folder/step03-pid:

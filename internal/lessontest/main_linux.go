@@ -206,6 +206,3 @@ func stop(err error) {
 
 // Built reports whether the programs were built before the tests, -built.
 func Built() bool { return *builtDir != "" }
-
-// ownProgramOnly marks a test of what only the lesson's own program has.
-func ownProgramOnly(t *testing.T) { t.Helper() }

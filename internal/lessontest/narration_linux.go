@@ -20,7 +20,6 @@ import (
 // true, complete, in order, and where it belongs. A program given with -impl is
 // not held to it.
 func (l Lesson) Narration(t *testing.T) {
-	ownProgramOnly(t)
 	l.NeedRoot(t)
 	l.Type(t, "run", "true") // makes the root file system, and says so only this once
 	for _, property := range []struct {

@@ -68,18 +68,14 @@ func (l Lesson) passesInput(t *testing.T) {
 func (l Lesson) namesMissing(t *testing.T) {
 	l.Type(t, "run", "nosuchcommand").Says("nosuchcommand").Prints("").Exits(127)
 	l.Type(t, "run", "/no/such/command").Says("/no/such/command").Prints("").Exits(127)
-	if *implDir == "" {
-		l.Type(t, "run", "nosuchcommand").Says("PATH", "/usr/local/bin", "/usr/bin", "/bin")
-	}
+	l.Type(t, "run", "nosuchcommand").Says("PATH", "/usr/local/bin", "/usr/bin", "/bin")
 }
 
 func (l Lesson) refusesFile(t *testing.T) {
 	if l.Number < 4 {
 		l.Type(t, "run", "/etc/passwd").Says("/etc/passwd").Prints("").Exits(126)
 	}
-	if *implDir == "" {
-		l.Type(t, "run", "/bin").Says("/bin").Prints("").Exits(126)
-	}
+	l.Type(t, "run", "/bin").Says("/bin").Prints("").Exits(126)
 }
 
 func (l Lesson) passesSignal(t *testing.T) {
@@ -95,18 +91,14 @@ func (l Lesson) passesSignal(t *testing.T) {
 func (l Lesson) explainsUsage(t *testing.T) {
 	for _, bad := range [][]string{{}, {"frobnicate"}, {"run"}, {"-nosuchflag", "run", "true"}} {
 		result := l.Type(t, bad...).Prints("").Exits(125).SaysMatch("run")
-		if *implDir == "" {
-			result.Says(strings.Join(bad[:min(1, len(bad))], "")).SaysExactly(l.typed("run /bin/sh\n")).SaysExactly("-h\n")
-		}
+		result.Says(strings.Join(bad[:min(1, len(bad))], "")).SaysExactly(l.typed("run /bin/sh\n")).SaysExactly("-h\n")
 	}
-	if *implDir == "" {
-		l.Type(t, "run", "-quiet", "true").Prints("").Says(`"-quiet" stands where the command should`).Exits(125)
-		l.Type(t, "run", "-pause", "true").Prints("").Says(`"-pause" stands where the command should`).Exits(125)
-		l.Type(t, "-quiet=maybe", "run", "true").Prints("").Says("maybe").Exits(125)
-		l.Type(t, "-to", "", "run", "true").Prints("").Says("-to has an empty value").Exits(125)
-		l.Type(t, "-to", "/no/such/folder/file", "run", "true").Prints("").Says("/no/such/folder/file").Exits(125)
-		l.Type(t, "child", "true").Prints("").Says("nobody types it").Exits(125)
-	}
+	l.Type(t, "run", "-quiet", "true").Prints("").Says(`"-quiet" stands where the command should`).Exits(125)
+	l.Type(t, "run", "-pause", "true").Prints("").Says(`"-pause" stands where the command should`).Exits(125)
+	l.Type(t, "-quiet=maybe", "run", "true").Prints("").Says("maybe").Exits(125)
+	l.Type(t, "-to", "", "run", "true").Prints("").Says("-to has an empty value").Exits(125)
+	l.Type(t, "-to", "/no/such/folder/file", "run", "true").Prints("").Says("/no/such/folder/file").Exits(125)
+	l.Type(t, "child", "true").Prints("").Says("nobody types it").Exits(125)
 }
 
 // typed is a line that starts the program as the tests do, by its path, with
@@ -122,9 +114,7 @@ func (l Lesson) typed(args string) string {
 func (l Lesson) hasManual(t *testing.T) {
 	for _, help := range []string{"-h", "help"} {
 		manual := l.Type(t, help).IsSilent().PrintsMatch("run").Exits(0)
-		if *implDir == "" {
-			manual.PrintsMatch(`(?s)(?i)^` + l.Name + ` .*go run (-exec sudo )?\./` + l.Name + ` run /bin/sh.*-json.*-pause.*-quiet`)
-		}
+		manual.PrintsMatch(`(?s)(?i)^` + l.Name + ` .*go run (-exec sudo )?\./` + l.Name + ` run /bin/sh.*-json.*-pause.*-quiet`)
 	}
 }
 
@@ -132,9 +122,6 @@ func (l Lesson) explainsRoot(t *testing.T) {
 	user := l.AsOrdinaryUser(t)
 	result := user.Type(t, "run", "/bin/sh", "-c", "echo hi").Prints("").Exits(125)
 	result.SaysMatch("EPERM|(?i)operation not permitted|EACCES|(?i)permission denied") // of clone, or of a cgroup's mkdir
-	if *implDir != "" {
-		return
-	}
 	result.SaysExactly(user.typed("run /bin/sh -c 'echo hi'\n"))
 	user.Type(t, "-quiet", "run", "/bin/true").SaysMatch("main.go:[0-9]+: .*(EPERM|EACCES)").SaysExactly(user.typed("-quiet run /bin/true\n")).Exits(125)
 }
@@ -147,10 +134,8 @@ func (l Lesson) explainsRootfs(t *testing.T) {
 	}
 	missing := l.Type(t, "-rootfs", "/nonexistent", "run", "true").Prints("").Says("/nonexistent").Exits(125)
 	noFolder := l.Type(t, "-rootfs", file, "run", "true").Prints("").Says(file).Exits(125)
-	if *implDir == "" {
-		missing.SaysMatch("no such folder")
-		noFolder.SaysMatch("is a file")
-	}
+	missing.SaysMatch("no such folder")
+	noFolder.SaysMatch("is a file")
 	if os.Geteuid() == 0 {
 		l.Type(t, "-rootfs", empty, "run", "true").Prints("").Says("empty").Exits(127)
 	}
@@ -182,9 +167,7 @@ func (l Lesson) passesInterrupt(t *testing.T) {
 	outer := l.outerShell(t)
 	modes, foreground := outer.Modes(), outer.Foreground()
 	outer.Type(Program() + " run /bin/sh\n")
-	if *implDir == "" {
-		outer.Expect(map[bool]string{true: "container:/# ", false: "container:/"}[l.Number >= 4])
-	}
+	outer.Expect(map[bool]string{true: "container:/# ", false: "container:/"}[l.Number >= 4])
 	outer.Type("echo ready $((40+2))\n")
 	outer.Expect("ready 42")
 
@@ -196,9 +179,6 @@ func (l Lesson) passesInterrupt(t *testing.T) {
 
 	outer.Type("exit 3\n")
 	outer.Expect("outer$ ")
-	if *implDir != "" {
-		return // what the terminal goes through is the care of internal/lesson
-	}
 	outer.Type("echo status $?\n")
 	outer.Expect("status 3")
 	outer.Expect("outer$ ")
@@ -217,7 +197,6 @@ func (l Lesson) passesInterrupt(t *testing.T) {
 // givesTerminalBack has a parent without job control, as go run is: what the
 // program did to the terminal nobody else will undo.
 func (l Lesson) givesTerminalBack(t *testing.T) {
-	ownProgramOnly(t)
 	parent := exec.Command("/bin/sh", "-c", Program()+` run /bin/sh; read line; echo "got $line"`)
 	parent.Dir = shared.dir
 	parent.Env = append(os.Environ(), "TERM=xterm", "TMPDIR="+temporary())
@@ -240,7 +219,6 @@ func (l Lesson) givesTerminalBack(t *testing.T) {
 }
 
 func (l Lesson) killedByThree(t *testing.T) {
-	ownProgramOnly(t)
 	outer := l.outerShell(t)
 	outer.Type(Program() + " run sleep 1235\n")
 	find(t, outer.Command.Process.Pid, "sleep", "1235")

@@ -18,14 +18,6 @@ import (
 // runLimit is the time after which a program is taken to hang.
 var runLimit = 30 * time.Second
 
-// hung lets no test after this one wait long for a program of somebody's that
-// hangs: it may do so at each of the many runs.
-func hung() {
-	if *implDir != "" {
-		runLimit = min(runLimit, 2*time.Second)
-	}
-}
-
 // Result is what came of a line that was typed. Its methods say what was
 // expected; one that does not hold fails the test, and shows the line, what was
 // expected and what was seen.
@@ -84,7 +76,6 @@ func RunCommand(t testing.TB, stdin string, command *exec.Cmd) *Result {
 	r.Stdout, r.Stderr, r.Status = stdout.String(), stderr.String(), statusOf(command.ProcessState)
 	if !inTime {
 		r.fail("an end within %v", runLimit)
-		hung()
 	}
 	if errors.Is(err, exec.ErrWaitDelay) {
 		r.fail("no process that lives on and holds stdout or stderr")
@@ -208,14 +199,7 @@ func shellLine(command *exec.Cmd) string {
 	}
 	for _, arg := range command.Args {
 		if arg == shared.program && *builtDir == "" {
-			folder := filepath.Base(arg)
-			if *implDir != "" {
-				folder = filepath.Clean(*implDir)
-			}
-			if !filepath.IsAbs(folder) {
-				folder = "./" + folder
-			}
-			words = append(words, "go run "+sudo+folder)
+			words = append(words, "go run "+sudo+"./"+filepath.Base(arg))
 			continue
 		}
 		words = append(words, shellQuote(arg))
@@ -336,7 +320,6 @@ func (r *Running) Wait() *Result {
 	result.Stderr, result.Status = r.stderr.String(), statusOf(r.Command.ProcessState)
 	if !r.limit.Stop() {
 		result.fail("an end within %v", runLimit)
-		hung()
 	}
 	if errors.Is(err, exec.ErrWaitDelay) {
 		result.fail("no process that lives on and holds stdout or stderr")
