@@ -44,6 +44,7 @@ func Args(source string) []string {
 	settings = narrate.Flags(flag.CommandLine)
 	args := parse(flag.CommandLine, os.Args[1:])
 	terminal.remember()
+	go TakeSignals() // it takes a while, and is waited for where it matters
 	return args
 }
 

@@ -48,15 +48,12 @@ func Start(container *exec.Cmd) error {
 		container.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	terminal.prepare(container.SysProcAttr)
-	if terminal.given { // from the clone on the terminal must be given back
-		TakeSignals()
-	}
+	TakeSignals() // from the clone on there is something to end, and a terminal to give back
 	// A parent-death signal is sent when the thread ends that has called clone.
 	runtime.LockOSThread()
 	if err := container.Start(); err != nil {
 		return err
 	}
-	TakeSignals() // while the container's side starts: before, there was nothing to remove
 	host.started(container)
 	return nil
 }

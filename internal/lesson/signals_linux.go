@@ -43,8 +43,8 @@ var host hostSide
 
 // TakeSignals takes over the signals that would end us before we have removed
 // what we make from here on, and on a terminal those of Ctrl-Z and fg. What was
-// ignored from the start (nohup) stays so. Start does it; who makes something
-// before that calls it first.
+// ignored from the start (nohup) stays so. It returns when that is done, however
+// many call it. Start does; who makes something before that does so first.
 func TakeSignals() { takeSignals() }
 
 var takeSignals = sync.OnceFunc(host.takeSignals)

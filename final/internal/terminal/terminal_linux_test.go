@@ -279,8 +279,14 @@ func TestCtrlC(t *testing.T) {
 	master, slave := open(t)
 	c := start(t, slave, "echo ready; exec sleep 1000")
 	read, write := io.Pipe()
-	go Copy(master, -1, write, nil)
+	copied := make(chan struct{})
+	go func() {
+		Copy(master, -1, write, nil)
+		close(copied)
+	}()
 	io.ReadFull(read, make([]byte, 6))
+	go io.Copy(io.Discard, read)
+	defer func() { <-copied }() // or it would look at the next test's terminal, which gets the same number
 	unix.Write(master, []byte{3})
 	err := c.Wait()
 	if ws := c.ProcessState.Sys().(syscall.WaitStatus); ws.Signal() != unix.SIGINT {
