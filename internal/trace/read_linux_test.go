@@ -30,7 +30,16 @@ func helperCalls(args []string) {
 	unix.Dup3(int(file.Fd()), 90, 0)
 	folder, _ := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY, 0)
 	unix.Dup3(folder, 91, 0)
-	uts, _ := unix.Open("/proc/self/ns/uts", unix.O_RDONLY, 0)
+	// What is renamed and mounted below is not this machine's.
+	if err := unix.Unshare(unix.CLONE_NEWUTS | unix.CLONE_NEWNS); err == nil {
+		err = unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+		if err != nil {
+			panic(err)
+		}
+	} else if unix.Geteuid() == 0 {
+		panic(err)
+	}
+	uts, _ := unix.Open("/proc/thread-self/ns/uts", unix.O_RDONLY, 0)
 	unix.Dup3(uts, 92, 0)
 
 	const bad, minus, high = uintptr(8), ^uintptr(0), uintptr(0xffffffff00000000)
