@@ -35,13 +35,13 @@ var dangerousRights = []uintptr{
 }
 
 // New plans an enclosure with the scratch folder dir. In there the caller's working
-// directory, its executable and the folders in PATH are seen as they are outside.
+// directory (with all of the Go module that it is in), its executable and the folders in PATH are seen as they are outside.
 func New(dir string, strict bool) (p Plan, err error) {
 	p = Plan{Scratch: dir, Group: groupName(strconv.Itoa(os.Getpid()), dir), Strict: strict}
 	if p.Outside, err = os.Readlink("/proc/self/ns/mnt"); err != nil {
 		return p, err
 	}
-	p.Keep = []string{absolute(".")}
+	p.Keep = []string{module(absolute("."))}
 	if self, err := os.Executable(); err == nil {
 		p.Keep = append(p.Keep, self)
 	}
@@ -51,6 +51,17 @@ func New(dir string, strict bool) (p Plan, err error) {
 		os.MkdirAll(cache, 0o755)
 	}
 	return p, nil
+}
+
+// module is the folder with the go.mod of the module that dir is in, dir itself when
+// it is in none.
+func module(dir string) string {
+	for above := dir; above != "/"; above = filepath.Dir(above) {
+		if _, err := os.Stat(filepath.Join(above, "go.mod")); err == nil {
+			return above
+		}
+	}
+	return dir
 }
 
 func absolute(path string) string {
