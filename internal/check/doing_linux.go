@@ -10,7 +10,7 @@ import (
 
 // doing says in words what a thread is in the middle of.
 func doing(c *trace.Call) string {
-	if c == nil {
+	if c == nil || c.Number == unix.SYS_RT_SIGRETURN { // which is where Go's scheduler interrupts a loop
 		return ""
 	}
 	for number, words := range map[uint64]string{
@@ -24,6 +24,7 @@ func doing(c *trace.Call) string {
 		unix.SYS_EPOLL_PWAIT:     "it sleeps, or waits for something to read (epoll_pwait)",
 		unix.SYS_PPOLL:           "it waits for something to read (ppoll)",
 		unix.SYS_RT_SIGSUSPEND:   "it waits for a signal (rt_sigsuspend)",
+		unix.SYS_RT_SIGTIMEDWAIT: "it waits for a signal (rt_sigtimedwait)",
 		unix.SYS_FLOCK:           "it waits for a lock (flock)",
 	} {
 		if number == c.Number {

@@ -123,12 +123,6 @@ func inside(ctx context.Context, t task) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	if os.Getenv("DUMP") != "" {
-		for _, c := range r.calls {
-			fmt.Fprintln(os.Stderr, c.pid, c.text, c.errno, c.child)
-		}
-		fmt.Fprintf(os.Stderr, "%+v\n%+v\n%d hung %v early %v\n%s%s", r.look, r.processes[r.command], r.status, r.hung, r.early, r.stdout, r.stderr)
-	}
 	report := Report{Lesson: t.Lesson, Promises: judge(r, t.Lesson), Suggested: r.suggested()}
 	if report.Keeps() {
 		quiet = strings.Contains(r.stderr, "The narrator cannot watch") && knowsQuiet(t.Program)

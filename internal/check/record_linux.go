@@ -237,7 +237,7 @@ func (r *recorder) doingOf(pid int) (words string) {
 		id, _ := strconv.Atoi(entry.Name())
 		state := proc.Field(proc.Read(fmt.Sprintf("/proc/%d/task/%d/status", pid, id)), "State")
 		switch c := calls[id]; {
-		case strings.HasPrefix(state, "R") && c == nil:
+		case strings.HasPrefix(state, "R") && (c == nil || c.Number == unix.SYS_RT_SIGRETURN):
 			return "it computes, and makes no system call"
 		case c != nil && (words == "" || c.Number != unix.SYS_FUTEX && strings.Contains(words, "futex")):
 			words = doing(c)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"time"
 
@@ -48,6 +49,14 @@ func (p Plan) Run(ctx context.Context, command *exec.Cmd) error {
 	command.SysProcAttr = &unix.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWPID,
 		Pdeathsig:  unix.SIGKILL, // with the first process of their namespace, all others end
+	}
+	// What is ignored here (nohup) would be ignored in there, too: what is caught is
+	// not inherited.
+	for _, sig := range []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+			defer signal.Ignore(sig)
+		}
 	}
 	runtime.LockOSThread() // Pdeathsig is sent when the thread ends that made the process
 	defer runtime.UnlockOSThread()

@@ -35,7 +35,8 @@ const (
 	shortPrompt = "Enter: next  c  g: go on  q: quit " // for a narrow terminal
 )
 
-func newPause(wanted bool, print *printer) *pause {
+// newPause gets ready to wait for keys. host is the process group of the host's side.
+func newPause(wanted bool, host int, print *printer) *pause {
 	p := &pause{print: print, keys: make(chan byte), lost: make(chan struct{})}
 	if !wanted {
 		return p
@@ -44,6 +45,12 @@ func newPause(wanted bool, print *printer) *pause {
 	fd, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		print.out.say("-pause waits for a key on the terminal, and there is none here: going on without it.\n")
+		return p
+	}
+	if group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP); err != nil || group != host {
+		// As sudo starts a program whose output goes into a pipe.
+		unix.Close(fd)
+		print.out.say("-pause waits for a key on the terminal, and this is in the background of it: going on without it.\n")
 		return p
 	}
 	p.on, p.fd, p.tty = true, fd, os.NewFile(uintptr(fd), "/dev/tty")

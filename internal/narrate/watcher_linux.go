@@ -91,7 +91,8 @@ func become(source string) {
 	to := newOutput(narrateFD)
 	colors(to.colored(settings))
 	w.print = &printer{out: to, short: settings.Short}
-	w.pause = newPause(settings.Pause, w.print)
+	group, _ := unix.Getpgid(host)
+	w.pause = newPause(settings.Pause, group, w.print)
 	w.pause.processes = w.processes
 	unix.Write(leaveFD, []byte{seized})
 	unix.Close(leaveFD)
