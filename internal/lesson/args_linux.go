@@ -21,13 +21,11 @@ var (
 	settings = &narrate.Settings{}
 )
 
-// init keeps the container's side on its first thread. It has the parent-death
-// signal, which is a thread's, and it must be the one that calls execve.
-func init() {
-	if isContainerSide() {
-		runtime.LockOSThread()
-	}
-}
+// init keeps main on the process's first thread. What a parent-death signal is tied
+// to is a thread: on the host's side the one that calls clone, on the container's
+// side the first, which must be the one that calls execve. And inside a PID namespace
+// with the host's /proc the narrator finds no other thread than the first.
+func init() { runtime.LockOSThread() }
 
 func isContainerSide() bool { return len(os.Args) > 1 && os.Args[1] == "child" }
 

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -49,8 +48,6 @@ func Start(container *exec.Cmd) error {
 	}
 	terminal.prepare(container.SysProcAttr)
 	TakeSignals() // from the clone on there is something to end, and a terminal to give back
-	// A parent-death signal is sent when the thread ends that has called clone.
-	runtime.LockOSThread()
 	if err := container.Start(); err != nil {
 		return err
 	}

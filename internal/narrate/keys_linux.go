@@ -2,11 +2,16 @@ package narrate
 
 import (
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"gonsrun/internal/trace"
 )
+
+// quitPatience is how long the host's side has to end the run after q. A program that
+// does not mean to goes on then.
+const quitPatience = 2 * time.Second
 
 // pressed does what a key says.
 func (w *watcher) pressed(key byte) {
@@ -21,9 +26,15 @@ func (w *watcher) pressed(key byte) {
 	case 'g':
 		w.pause.off = true
 	case 'q':
-		// The host's side cleans up, as for any SIGTERM.
+		// The host's side cleans up, as for any SIGTERM, and kills the container's:
+		// what that has been waiting with is not made anymore.
 		w.pause.off = true
 		unix.Kill(w.host.ID, unix.SIGTERM)
+		if t.thread.Process != w.host {
+			w.pause.done()
+			w.quit, w.quits = t, time.After(quitPatience)
+			return
+		}
 	default:
 		return
 	}

@@ -31,6 +31,9 @@ type watcher struct {
 	pidInside int  // the container's pid, as it sees itself
 	starter   view // what the kernel said of the host's side
 
+	quit  *told            // a call of the container's side that q keeps from being made
+	quits <-chan time.Time // until then
+
 	typed  chan os.Signal // Ctrl-C, Ctrl-Z: they reach us while we read keys
 	queue  []*told        // calls that wait for the one that -pause waits before
 	spoken *told          // the call whose lines were written last
@@ -126,7 +129,7 @@ func (w *watcher) loop() {
 		if w.pause.waitsFor != nil && w.pause.modes == nil && again == nil { // others have the terminal
 			again = time.After(50 * time.Millisecond)
 		}
-		if w.holding == nil && w.pause.waitsFor == nil { // nothing else to wait for
+		if w.holding == nil && w.pause.waitsFor == nil && w.quit == nil { // nothing else to wait for
 			look, again = nil, nil
 			if !w.stop(w.tracer.Wait()) {
 				return
@@ -145,6 +148,9 @@ func (w *watcher) loop() {
 		case <-again:
 			again = nil
 			w.pause.again()
+		case <-w.quits:
+			w.make(w.quit)
+			w.quit, w.quits = nil, nil
 		case sig := <-w.typed:
 			w.pass(sig.(syscall.Signal))
 		case <-look:
@@ -392,6 +398,9 @@ func (w *watcher) execed(e trace.Event) {
 func (w *watcher) forget(thread *trace.Thread) {
 	if w.holding == thread {
 		w.holding = nil
+	}
+	if w.quit != nil && w.quit.thread == thread {
+		w.quit, w.quits = nil, nil
 	}
 	for i, t := range w.queue {
 		if t.thread == thread {
