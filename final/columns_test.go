@@ -60,7 +60,11 @@ func TestManualsFit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, start := range []string{"final ", bin + "/go "} {
+	starts := []string{bin + "/go "}
+	if os.Geteuid() == 0 { // for others sudo stands before a path, and the one of a test is long
+		starts = append(starts, "final ")
+	}
+	for _, start := range starts {
 		fits(t, start+"help")
 		for _, verb := range commands() {
 			fits(t, start+verb.name+" -h")
