@@ -39,7 +39,7 @@ func (l Lesson) Narration(t *testing.T) {
 		{"123456", "-pause waits for Enter before each call", Lesson.pauses},
 		{"36", "-pause: c, g, q, Ctrl-D", Lesson.pauseKeys},
 		{"3", "-pause: Ctrl-C ends", Lesson.pauseInterrupt},
-		{"3", "-pause: Ctrl-Z and fg", Lesson.pauseStops},
+		{"13", "-pause: Ctrl-Z and fg", Lesson.pauseStops},
 		{"3", "-pause: SIGTERM, and kill -9 of the watcher", Lesson.pauseEnds},
 		{"36", "-pause without a terminal goes on", Lesson.pausesNowhere},
 		{"36", "no line is wider than the terminal", Lesson.followsWidth},

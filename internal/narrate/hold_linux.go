@@ -15,9 +15,10 @@ import (
 const holdPatience = 2 * time.Second
 
 // lookAsleep lets the container's side go on when the host's side does nothing
-// anymore: all its threads sleep, and have done so since the last look.
+// anymore: all its threads sleep, and have done so since the last look. While Ctrl-Z
+// has stopped the host's side, it stays held.
 func (w *watcher) lookAsleep() {
-	if w.holding == nil {
+	if w.holding == nil || w.halted && len(w.host.Threads) > 0 {
 		return
 	}
 	var now []string
@@ -51,7 +52,7 @@ func (w *watcher) returned(p *trace.Process) {
 		return
 	}
 	late := w.late
-	w.borrower, w.late = nil, nil
+	w.borrower, w.late, w.stops, w.passed = nil, nil, false, false
 	for _, e := range late {
 		w.entry(e)
 	}

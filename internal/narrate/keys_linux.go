@@ -48,7 +48,27 @@ func (w *watcher) pressed(key byte) {
 func (w *watcher) pass(sig syscall.Signal) {
 	if w.pause.alone {
 		unix.Kill(w.host.ID, sig)
+		w.passed = w.borrower != nil && sig == unix.SIGTSTP
 	}
+}
+
+// stopTyped is a Ctrl-Z that is about to stop a process other than the host's side. In
+// the middle of Go's clone and execve it must wait: until the execve, the thread of the
+// host's side that has made the process cannot go on. And where only the new process's
+// group has the terminal, the host's side does not hear of it, and must stop, too.
+func (w *watcher) stopTyped(e trace.Event) {
+	p := e.Thread.Process
+	if p != w.borrower {
+		return
+	}
+	w.tracer.Suppress(e.Thread)
+	w.stops = true
+	theirs, err1 := unix.Getpgid(p.ID)
+	hosts, err2 := unix.Getpgid(w.host.ID)
+	if err1 == nil && err2 == nil && theirs != hosts && !w.passed {
+		unix.Kill(w.host.ID, unix.SIGTSTP)
+	}
+	w.passed = false
 }
 
 // goOnWithoutPause: a signal ends the run, and the host's side shall not wait for
@@ -75,6 +95,7 @@ func (w *watcher) next() {
 // must stop, too, and asks the kernel again later.
 func (w *watcher) stopped(e trace.Event) {
 	w.pause.leave()
+	w.halted = w.halted || e.Thread.Process == w.host
 	switch t := w.pause.waitsFor; {
 	case t == nil || !t.thread.Held() || t.thread == e.Thread:
 	case t.borrows():

@@ -43,10 +43,13 @@ type watcher struct {
 
 	borrower *trace.Process // a new process that has its maker's memory until its execve
 	late     []trace.Event  // what its maker does meanwhile: that comes after the execve
+	stops    bool           // Ctrl-Z is to stop it, after its execve
+	passed   bool           // meanwhile Ctrl-Z has been passed to the host's side
 
 	holding *trace.Thread // the container's side, until the host's waits
 	asleep  []string      // what the host's threads looked like
 	since   time.Time     // when the holding began
+	halted  bool          // Ctrl-Z has stopped the host's side
 }
 
 // told is a call that is narrated.
@@ -200,12 +203,17 @@ func (w *watcher) handle(e trace.Event) bool {
 		case unix.SIGTSTP:
 			if e.Thread.Process == w.host {
 				w.pause.stops()
+			} else {
+				w.stopTyped(e)
 			}
 		}
 		w.tracer.Continue(e.Thread)
 	case trace.Stopped:
 		w.stopped(e)
 	case trace.Resumed:
+		if e.Thread.Process == w.host {
+			w.halted, w.since = false, time.Now()
+		}
 		w.pause.resumes()
 		w.tracer.Continue(e.Thread)
 	case trace.Ending:
@@ -390,6 +398,9 @@ func (w *watcher) execed(e trace.Event) {
 		w.holding, w.since = e.Thread, time.Now()
 	default:
 		w.tracer.Continue(e.Thread)
+	}
+	if w.borrower == p && w.stops && w.holding != e.Thread {
+		unix.Kill(p.ID, unix.SIGTSTP)
 	}
 	w.returned(p)
 }
