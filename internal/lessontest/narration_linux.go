@@ -52,6 +52,7 @@ func (l Lesson) Narration(t *testing.T) {
 		{"3", "long arguments pass quickly", Lesson.longArguments},
 		{"36", "when the watcher is killed the program goes on", Lesson.watcherDies},
 		{"136", "where it cannot watch, one sentence says so", Lesson.cannotWatch},
+		{"123456", "in a PID namespace without its proc it tells the same calls", Lesson.withoutItsProc},
 		{"3", "inside step03 it says nothing of strangers", Lesson.insideItself},
 		{"123456", "the board is what the kernel says", Lesson.boardIsTrue},
 		{"36", "the board knows what the starter has itself", Lesson.boardOfLimited},

@@ -23,6 +23,9 @@ func (w *watcher) lookAsleep() {
 	}
 	var now []string
 	for _, thread := range w.host.Threads {
+		if !proc.IsOurs() {
+			break // /proc/PID is a stranger
+		}
 		status := proc.Read(fmt.Sprintf("/proc/%d/task/%d/status", w.host.ID, thread.ID))
 		if !strings.HasPrefix(proc.Field(status, "State"), "S") {
 			now = nil

@@ -320,15 +320,40 @@ func (c *Call) descriptor(value uint64) string {
 // file is what a file descriptor is open on.
 func (c *Call) file(value uint64) (string, bool) {
 	if !proc.IsOurs() {
-		return "", false
+		return c.copied(value)
 	}
 	dir, fd := "/proc/"+strconv.Itoa(c.thread.ID), strconv.Itoa(int(int32(value)))
 	file, err := os.Readlink(dir + "/fd/" + fd)
 	if err != nil {
 		return "", false
 	}
-	if file == "anon_inode:[pidfd]" || strings.HasPrefix(file, "pidfd:") {
+	if isPidfd(file) {
 		return "pid:" + proc.Field(proc.Read(dir+"/fdinfo/"+fd), "Pid"), true
+	}
+	return file, true
+}
+
+func isPidfd(file string) bool {
+	return file == "anon_inode:[pidfd]" || strings.HasPrefix(file, "pidfd:")
+}
+
+// copied is file where /proc has the numbers of another PID namespace: /proc/self is
+// ours there, too, so we look at a copy of the descriptor. It needs Linux 5.6. Of a
+// process it would say a stranger's number.
+func (c *Call) copied(value uint64) (string, bool) {
+	process, err := unix.PidfdOpen(c.thread.Process.ID, 0)
+	if err != nil {
+		return "", false
+	}
+	defer unix.Close(process)
+	fd, err := unix.PidfdGetfd(process, int(int32(value)), 0)
+	if err != nil {
+		return "", false
+	}
+	defer unix.Close(fd)
+	file, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
+	if err != nil || isPidfd(file) {
+		return "", false
 	}
 	return file, true
 }

@@ -113,9 +113,6 @@ var ErrOldKernel = errors.New("PTRACE_GET_SYSCALL_INFO: this kernel is older tha
 // them, but for a moment. The error wraps the errno: EPERM when the process is
 // traced already, when /proc/sys/kernel/yama/ptrace_scope forbids it, or when it
 // is somebody else's; ESRCH when it is gone. It is ErrOldKernel before Linux 5.3.
-//
-// Where /proc shows another PID namespace, the threads cannot be found: then the
-// first thread is seized, and those that it makes.
 func Seize(pid int) (*Tracer, error) {
 	t := &Tracer{threads: map[int]*Thread{}, stops: make(chan stop, 1), root: &Process{ID: pid}}
 	left := map[int]bool{} // what we need not look at again
@@ -166,12 +163,16 @@ func canAsk(thread int) bool {
 }
 
 // isOver reports whether a thread that cannot be seized need not be: it has ended
-// and only its entry is left, or it is traced by us since it was made.
+// and only its entry is left, or it is traced by us since it was made. Where /proc
+// does not say so, that is taken for granted of all threads but the first.
 func isOver(pid, thread int) bool {
+	if !proc.IsOurs() {
+		return thread != pid
+	}
 	status := proc.Read(fmt.Sprintf("/proc/%d/task/%d/status", pid, thread))
 	state, tracer := proc.Field(status, "State"), proc.Field(status, "TracerPid")
 	over := state == "" || strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X")
-	return proc.IsOurs() && (over || tracer == strconv.Itoa(unix.Gettid()))
+	return over || tracer == strconv.Itoa(unix.Gettid())
 }
 
 // letGo undoes half a seizing: a thread must stop before it can be let go.
@@ -194,11 +195,28 @@ func (t *Tracer) letGo() {
 func threadsOf(pid int) []int {
 	entries, _ := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task")
 	if len(entries) == 0 || !proc.IsOurs() {
-		return []int{pid}
+		return probedThreads(pid)
 	}
 	ids := make([]int, len(entries))
 	for i, entry := range entries {
 		ids[i], _ = strconv.Atoi(entry.Name())
+	}
+	return ids
+}
+
+// probedThreads is threadsOf where /proc has another PID namespace's numbers: of each
+// number that may be a thread of the process, tgkill(2) says whether it is, see
+// processOf. The process itself is one, in any case.
+func probedThreads(pid int) (ids []int) {
+	const later = 1000 // so many numbers may have been given since ours
+	first, last := pid, unix.Gettid()
+	if last < first { // they have begun anew
+		first, last = 1, first
+	}
+	for id := first; id < last+later; id++ {
+		if id == pid || unix.Tgkill(pid, id, 0) != unix.ESRCH {
+			ids = append(ids, id)
+		}
 	}
 	return ids
 }

@@ -591,6 +591,21 @@ func deeper(t *testing.T, thread *Thread, more int) {
 	}
 }
 
+// Without a /proc of ours the same threads are found.
+func TestProbedThreads(t *testing.T) {
+	h := start(t, "busy")
+	h.begin()
+	var listed, probed []int
+	for range 100 { // until no thread has begun in between
+		time.Sleep(10 * time.Millisecond)
+		listed, probed = threadsOf(h.pid), probedThreads(h.pid)
+		if slices.Equal(listed, probed) && len(listed) > 6 {
+			return
+		}
+	}
+	t.Errorf("found %v, /proc has %v", probed, listed)
+}
+
 // Who is traced already cannot be seized, and goes on.
 func TestSeizeTwice(t *testing.T) {
 	h := start(t, "mark", "seized twice")
