@@ -108,7 +108,7 @@ func (p *pause) stops() {
 
 // stopPatience is how long a program may take to stop for Ctrl-Z. One that has not
 // done so by then does not mean to.
-const stopPatience = time.Second
+const stopPatience = 5 * time.Second
 
 // resumes shows the prompt again, when the program goes on after Ctrl-Z.
 func (p *pause) resumes() {
