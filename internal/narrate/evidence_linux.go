@@ -42,14 +42,6 @@ func evidence(c *trace.Call, parent, child *trace.Process) (seen []string) {
 				}
 			}
 		}
-	case "waitid", "wait4":
-		if w := c.Wait; w != nil {
-			meaning := "the command's own exit status"
-			if !w.Exited() {
-				meaning = "a signal ended the command"
-			}
-			seen = append(seen, fmt.Sprintf("si_code=%s si_status=%s: %s", w.CodeName(), w.StatusText(), meaning))
-		}
 	}
 	return seen
 }

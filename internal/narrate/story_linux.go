@@ -3,7 +3,6 @@ package narrate
 import (
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -87,8 +86,7 @@ func (w *watcher) speaker(p *trace.Process, r reason) speaker {
 		}
 		return s
 	}
-	pids := strings.Fields(proc.StatusField(strconv.Itoa(p.ID), "NSpid"))
-	if len(pids) > 0 {
+	if pids := pidsOf(p); len(pids) > 0 {
 		s.pid, _ = strconv.Atoi(pids[len(pids)-1])
 	}
 	return s

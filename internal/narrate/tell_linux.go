@@ -3,6 +3,7 @@ package narrate
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -132,14 +133,53 @@ func (w *watcher) answer(t *told, child *trace.Process) {
 
 // seen is the evidence for an answer.
 func (w *watcher) seen(t *told, child *trace.Process) []string {
-	if ended := t.call.Wait; ended != nil && !w.began {
-		meaning := "the container's side has failed, and has said why"
-		if !ended.Exited() {
-			meaning = "a signal ended the container's side before it became the command"
-		}
-		return []string{fmt.Sprintf("si_code=%s si_status=%s: %s", ended.CodeName(), ended.StatusText(), meaning)}
+	if ended := t.call.Wait; ended != nil {
+		return []string{fmt.Sprintf("si_code=%s si_status=%s: %s", ended.CodeName(), ended.StatusText(), w.whoEnded(t.thread.Process, ended))}
 	}
 	return evidence(t.call, t.thread.Process, child)
+}
+
+// whoEnded says whose end a process was told that has waited.
+func (w *watcher) whoEnded(waiter *trace.Process, ended *trace.Waited) string {
+	switch isCommand := w.isCommand(waiter, ended.PID); {
+	case isCommand && ended.Exited():
+		return "the command's own exit status"
+	case isCommand:
+		return "a signal ended the command"
+	case waiter != w.host || w.container == nil || ended.PID != w.container.ID:
+		return fmt.Sprintf("process %d has ended", ended.PID)
+	case ended.Exited():
+		return "the container's side has ended, and has not become the command"
+	}
+	return "a signal ended the container's side before it became the command"
+}
+
+// isCommand reports whether pid is, as a process sees it, a command that the
+// container's side has become or started.
+func (w *watcher) isCommand(viewer *trace.Process, pid int) bool {
+	for command, numbers := range w.commands {
+		if viewer == w.host {
+			if command.ID == pid {
+				return true
+			}
+			continue
+		}
+		// A process has a number in each PID namespace from ours down to its own.
+		depth := len(pidsOf(viewer))
+		if depth > 0 && depth <= len(numbers) && numbers[depth-1] == strconv.Itoa(pid) {
+			return true
+		}
+	}
+	return false
+}
+
+// pidsOf are the numbers of a process, from our PID namespace down to its own; none
+// where /proc has other numbers than ours.
+func pidsOf(p *trace.Process) []string {
+	if !proc.IsOurs() {
+		return nil
+	}
+	return strings.Fields(proc.StatusField(strconv.Itoa(p.ID), "NSpid"))
 }
 
 // hint says what the reader can do about an error.

@@ -37,7 +37,9 @@ type watcher struct {
 	typed  chan os.Signal // Ctrl-C, Ctrl-Z: they reach us while we read keys
 	queue  []*told        // calls that wait for the one that -pause waits before
 	spoken *told          // the call whose lines were written last
-	began  bool           // the container has become the command
+	began  bool           // the container has become the command, or has started it
+
+	commands map[*trace.Process][]string // what the container's side has become or started, with its pids
 
 	interrupted *told // a signal has ended the call, which Go makes again: it is told once
 
@@ -72,7 +74,7 @@ func become(source string) {
 	unix.CloseOnExec(leaveFD)
 	args := os.Args[3:]
 	settings, _ := typedSettings(args)
-	w := &watcher{settings: settings, manual: ParseManual(source), asRoot: os.Args[2] + " " + proc.Words(args), program: newProgram(source)}
+	w := &watcher{settings: settings, manual: ParseManual(source), asRoot: os.Args[2] + " " + proc.Words(args), program: newProgram(source), commands: map[*trace.Process][]string{}}
 
 	if n, err := retried(func() (int, error) { return unix.Read(leaveFD, make([]byte, 1)) }); n != 1 || err != nil {
 		return // the program has ended before it could say anything
