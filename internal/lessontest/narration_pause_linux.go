@@ -321,9 +321,10 @@ func (l Lesson) pauseStops(t *testing.T) {
 		if len(told) != steps+1 {
 			t.Errorf("Ctrl-Z at pause %d: %d blocks are told, expected %d: each call once, and waitid's answer\n%s", stopAt+1, len(told), steps+1, outer.Screen())
 		}
-		// Whoever has the terminal after fg, shows the prompt: perhaps twice.
+		// Whoever has the terminal after fg, shows the prompt: with each of the stops and
+		// resumes of both sides, which differ from run to run, perhaps again.
 		borrowed := strings.Contains(told[min(stopAt, len(told)-1)].text, "prctl(") || strings.Contains(told[min(stopAt, len(told)-1)].text, `execve("/proc/self/exe"`)
-		if least := steps + 1; !borrowed && waited < least || waited > least+1 || waited < steps-1 {
+		if least := steps + 1; !borrowed && waited < least || waited > least+3 || waited < steps-1 {
 			t.Errorf("Ctrl-Z at pause %d: it waits %d times, expected %d\n%s", stopAt+1, waited, least, outer.Screen())
 		}
 		outer.Type("exit 0\n")

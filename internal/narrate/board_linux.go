@@ -35,7 +35,7 @@ type view struct {
 	procPID    string // the PID namespace that its /proc shows
 	cgroup     string // /proc/PID/cgroup
 	status     string // /proc/PID/status
-	users      string // /proc/PID/uid_map
+	users      string // /proc/PID/uid_map, with the users' numbers as we have them
 }
 
 var kinds = []string{"uts", "pid", "mnt", "ipc", "net", "cgroup", "user"}
@@ -48,6 +48,9 @@ func look(pid int) view {
 	for _, kind := range kinds {
 		v.namespaces[kind] = proc.Namespace(strconv.Itoa(pid), kind)
 	}
+	if v.namespaces["user"] == proc.Namespace("self", "user") {
+		v.users = asInside(v.users)
+	}
 	var fs unix.Statfs_t
 	if mount := dir + "/root/proc"; unix.Statfs(mount, &fs) == nil && fs.Type == unix.PROC_SUPER_MAGIC {
 		v.proc = identity(mount)
@@ -57,10 +60,23 @@ func look(pid int) view {
 	return v
 }
 
+// asInside is the uid_map of our own user namespace with the numbers that its users
+// have in there: the kernel writes those of the namespace above.
+func asInside(users string) string {
+	lines := strings.Split(users, "\n")
+	for i, line := range lines {
+		if fields := strings.Fields(line); len(fields) == 3 {
+			lines[i] = fields[0] + " " + fields[0] + " " + fields[2]
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
 // board compares what the kernel says of the process that was started, with what
 // it says of the starter: each namespace, the root, /proc, the limits, the
-// capabilities that the command will have, and the seccomp filter.
-func board(ours, theirs view, command string) []place {
+// capabilities that the command will have, and the seccomp filter. granted is what the
+// command's file gives.
+func board(ours, theirs view, granted string) []place {
 	var places []place
 	for _, kind := range kinds {
 		p := place{name: kind, state: none}
@@ -75,7 +91,7 @@ func board(ours, theirs view, command string) []place {
 		root.state, root.fact = compare(ours.root == theirs.root), theirs.root
 	}
 	return append(places, root, procPlace(ours, theirs), limitsPlace(ours, theirs),
-		capabilitiesPlace(ours, theirs, command), seccompPlace(ours, theirs))
+		capabilitiesPlace(ours, theirs, granted), seccompPlace(ours, theirs))
 }
 
 func compare(same bool) string {
@@ -184,7 +200,7 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%d bytes", bytes)
 }
 
-func capabilitiesPlace(ourView, theirView view, command string) place {
+func capabilitiesPlace(ourView, theirView view, granted string) place {
 	ours, err1 := capabilities(ourView.status)
 	theirs, err2 := capabilities(theirView.status)
 	if err1 != nil || err2 != nil {
@@ -197,10 +213,36 @@ func capabilitiesPlace(ourView, theirView view, command string) place {
 	}
 	p := place{name: "caps", state: compare(ours.effective == theirs.effective && ours.permitted == theirs.permitted && ours.bounding == theirs.bounding)}
 	p.fact = fmt.Sprintf("%d of %d", bits.OnesCount64(theirs.effective), last+1)
-	if grants(command) && proc.Field(theirView.status, "NoNewPrivs") != "1" {
-		p.detail = "the command's file is set-user-ID or has capabilities: it gets more than this"
-	}
+	p.detail = granted
 	return p
+}
+
+// granted says what an execve of this file gives a process beside, or instead of, the
+// capabilities that it would have otherwise, "" for nothing. See execve(2) and
+// capabilities(7).
+func (v view) granted(file string) string {
+	var st unix.Stat_t
+	if !grants(file) || proc.Field(v.status, "NoNewPrivs") == "1" || unix.Stat(file, &st) != nil {
+		return ""
+	}
+	switch {
+	case st.Mode&unix.S_ISUID != 0 && strconv.Itoa(int(st.Uid)) != effectiveUser(v.status) && v.hasUser(st.Uid):
+		return fmt.Sprintf("the command's file is set-user-ID: it will run as user %d, with other rights than these", st.Uid)
+	case !v.isRoot() && hasCapabilities(file):
+		return "the command's file has capabilities: it gets more than this"
+	}
+	return ""
+}
+
+// hasUser reports whether the user namespace of a process has this user.
+func (v view) hasUser(user uint32) bool {
+	for _, line := range strings.Split(v.users, "\n") {
+		var inside, first, count uint32
+		if n, _ := fmt.Sscan(line, &inside, &first, &count); n == 3 && user >= first && user-first < count {
+			return true
+		}
+	}
+	return v.users == ""
 }
 
 // capabilitySets are the sets of a process that decide what it may do, and
@@ -258,8 +300,13 @@ func grants(file string) bool {
 	if unix.Statfs(file, &fs) == nil && fs.Flags&unix.ST_NOSUID != 0 {
 		return false
 	}
+	return st.Mode&unix.S_ISUID != 0 || st.Mode&(unix.S_ISGID|unix.S_IXGRP) == unix.S_ISGID|unix.S_IXGRP || hasCapabilities(file)
+}
+
+// hasCapabilities reports whether a file gives capabilities.
+func hasCapabilities(file string) bool {
 	size, err := unix.Getxattr(file, "security.capability", nil)
-	return st.Mode&unix.S_ISUID != 0 || st.Mode&(unix.S_ISGID|unix.S_IXGRP) == unix.S_ISGID|unix.S_IXGRP || err == nil && size > 0
+	return err == nil && size > 0
 }
 
 // seccompPlace reads the seccomp mode, see proc_pid_status(5).

@@ -50,6 +50,7 @@ func TestCapabilitiesPlace(t *testing.T) {
 		{"nobody with capabilities that are not ambient", statusOf(nobody, all, all, 0, ""), "", own, "0 of"},
 		{"nobody with ambient ones", statusOf(nobody, all, all, some, ""), "", own, "3 of"},
 		{"root in its own user namespace", statusOf(nobody, all, all, 0, ""), "0 1000 1", hosts, "41 of"},
+		{"root in ours, which is not the first", statusOf(root, all, all, 0, ""), asInside("         0       1000          1"), hosts, "41 of"},
 		{"root outside, nobody in its own user namespace", statusOf(root, all, all, 0, ""), "1000 0 1\n0 5000 1", own, "0 of"},
 		{"gone", "", "", none, ""},
 	} {
@@ -62,7 +63,7 @@ func TestCapabilitiesPlace(t *testing.T) {
 	}
 }
 
-// A set-user-ID command gets more than the board says, and it says that.
+// A set-user-ID command runs as another user than the board says, and it says that.
 func TestGrants(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "command")
 	os.WriteFile(file, nil, 0o755)
@@ -75,14 +76,27 @@ func TestGrants(t *testing.T) {
 			t.Errorf("mode %o grants: %v", mode, !want)
 		}
 	}
-	unix.Chmod(file, 0o4755)
-	place := capabilitiesPlace(viewOf(statusOf("0 0", 1, 1, 0, "")), viewOf(statusOf("0 0", 1, 1, 0, "")), file)
-	if !strings.Contains(place.detail, "set-user-ID") {
-		t.Errorf("the detail is %q", place.detail)
-	}
-	place = capabilitiesPlace(viewOf(statusOf("0 0", 1, 1, 0, "")), viewOf(statusOf("0 0", 1, 1, 0, "NoNewPrivs:\t1")), file)
-	if place.detail != "" {
-		t.Errorf("with no_new_privs the detail is %q", place.detail)
+	me := os.Getuid()
+	root, nobody := fmt.Sprintf("%d %[1]d", me), fmt.Sprintf("%d %[1]d", me+1000)
+	for _, test := range []struct {
+		mode          uint32
+		status, users string
+		says          string
+	}{
+		{0o4755, statusOf(nobody, 1, 1, 0, ""), "", "set-user-ID: it will run as user " + fmt.Sprint(me)},
+		{0o4755, statusOf(nobody, 1, 1, 0, "NoNewPrivs:\t1"), "", ""},
+		{0o4755, statusOf(root, 1, 1, 0, ""), "", ""}, // it is that user already
+		{0o4755, statusOf(nobody, 1, 1, 0, ""), fmt.Sprintf("0 %d 1", me+1000), ""},
+		{0o4755, statusOf(nobody, 1, 1, 0, ""), fmt.Sprintf("0 %d 1\n1 %d 1", me+1000, me), "set-user-ID"},
+		{0o2755, statusOf(nobody, 1, 1, 0, ""), "", ""}, // a group is no capability
+	} {
+		unix.Chmod(file, test.mode)
+		theirs := viewOf(test.status)
+		theirs.users = test.users
+		detail := theirs.granted(file)
+		if !strings.Contains(detail, test.says) || (detail == "") != (test.says == "") {
+			t.Errorf("mode %o, %q, %q: the detail is %q, expected %q", test.mode, test.status, test.users, detail, test.says)
+		}
 	}
 }
 

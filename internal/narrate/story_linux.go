@@ -54,7 +54,7 @@ func (w *watcher) belongs(t *told, frames []frame) bool {
 		t.reason = w.program.reason(frames)
 		return !t.call.MakesProcess() || len(namespaceKinds(t.call.CloneFlags())) > 0 || t.reason.commented
 	case !w.isContainer(p):
-		if t.call.Name() != "execve" || w.container != nil || p.Parent != w.host || !w.isProgram(p, t.call.Path) {
+		if t.call.Name() != "execve" || w.container != nil || p.Parent != w.host || !isProgram(t.thread, t.call.Path) {
 			return false
 		}
 		w.container, w.pidInside = p, p.ID
@@ -92,21 +92,41 @@ func (w *watcher) speaker(p *trace.Process, r reason) speaker {
 	return s
 }
 
-// isProgram reports whether path, as process sees it, is the program itself.
-func (w *watcher) isProgram(p *trace.Process, path string) bool {
+// isProgram reports whether path, as a thread sees it, is the program itself.
+func isProgram(thread *trace.Thread, path string) (is bool) {
 	if path == "/proc/self/exe" {
 		return true
 	}
-	return proc.IsOurs() && proc.SameFile("/proc/self/exe", w.outside(p, path))
+	outside(thread, path, func(path string) { is = proc.SameFile("/proc/self/exe", path) })
+	return is
 }
 
-// outside is a path of a process as we can open it.
-func (w *watcher) outside(p *trace.Process, path string) string {
-	dir := "/proc/" + strconv.Itoa(p.ID)
-	if filepath.IsAbs(path) {
-		return dir + "/root" + path
+// outside calls do with a path of a thread as we can open it; not at all where that
+// cannot be. A thread can have a root of its own.
+func outside(thread *trace.Thread, path string, do func(path string)) {
+	if !proc.IsOurs() {
+		return
 	}
-	return dir + "/cwd/" + path
+	dir := "/proc/" + strconv.Itoa(thread.ID)
+	if !filepath.IsAbs(path) {
+		do(dir + "/cwd/" + path)
+		return
+	}
+	// A symlink to /bin/busybox leads to the one in there.
+	inRoot := &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT}
+	root, err := unix.Open(dir+"/root", unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(root)
+	switch fd, err := unix.Openat2(root, path, inRoot); err {
+	case nil:
+		defer unix.Close(fd)
+		do("/proc/self/fd/" + strconv.Itoa(fd))
+	case unix.ENOENT:
+	default: // Linux before 5.6, or a path through /proc/PID
+		do(dir + "/root" + path)
+	}
 }
 
 // runsProgram reports whether a process runs the narrated program.

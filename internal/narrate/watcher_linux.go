@@ -284,7 +284,7 @@ func (w *watcher) entry(e trace.Event) {
 	again := false
 	switch e.Call.Name() {
 	case "execve", "execveat":
-		again = w.isProgram(e.Thread.Process, e.Call.Path)
+		again = isProgram(e.Thread, e.Call.Path)
 		t.command = !again && t.speaker.side == Container
 	}
 	t.waits = e.Call.Waits() && t.speaker.side == Host
@@ -305,7 +305,10 @@ func (w *watcher) announce(t *told) {
 	if !w.settings.JSON {
 		w.tell(t)
 		if t.command && proc.IsOurs() {
-			w.print.board(t.speaker, board(w.starter, look(t.thread.Process.ID), w.outside(t.thread.Process, t.call.Path)))
+			// The thread's: what it has of its own the process gets with the execve.
+			theirs, granted := look(t.thread.ID), ""
+			outside(t.thread, t.call.Path, func(path string) { granted = theirs.granted(path) })
+			w.print.board(t.speaker, board(w.starter, theirs, granted))
 		}
 	}
 	w.wait(t)
@@ -323,7 +326,9 @@ func (w *watcher) make(t *told) {
 	if t.command {
 		// Whoever traces without CAP_SYS_PTRACE takes from a set-user-ID program
 		// what it would get: it is let go before.
-		if proc.IsOurs() && grants(w.outside(t.thread.Process, t.call.Path)) && !mayTrace() {
+		granted := false
+		outside(t.thread, t.call.Path, func(path string) { granted = grants(path) })
+		if granted && !mayTrace() {
 			w.remark(t, "The narrator lets go now: traced by an ordinary user, a set-user-ID program would get no rights.")
 			w.letGo(t.thread.Process)
 			return
