@@ -1,8 +1,11 @@
 package narrate
 
 import (
+	"os"
+	"path"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -31,13 +34,56 @@ func mayBeTold(c *trace.Call) bool {
 
 // isTold reports whether a call, now that it is read, belongs to the story: of
 // folders and files only cgroups do.
-func isTold(c *trace.Call) bool {
+func isTold(c *trace.Call, thread *trace.Thread) bool {
+	dir := "/proc/" + strconv.Itoa(thread.ID)
 	switch c.Name() {
-	case "write", "mkdir", "mkdirat", "rmdir", "unlinkat":
-		_, ok := treeOf(c.Path)
-		return ok
+	case "write":
+		if !proc.IsOurs() {
+			_, ok := treeOf(c.Path)
+			return ok
+		}
+		return isCgroup(dir + "/fd/" + descriptor(c.Values[0]))
+	case "mkdir", "rmdir":
+		return inCgroup(c, thread, "cwd")
+	case "mkdirat", "unlinkat":
+		if fd := descriptor(c.Values[0]); fd != strconv.Itoa(unix.AT_FDCWD) {
+			return inCgroup(c, thread, "fd/"+fd)
+		}
+		return inCgroup(c, thread, "cwd")
 	}
 	return true
+}
+
+func descriptor(value uint64) string { return strconv.Itoa(int(int32(value))) }
+
+// inCgroup reports whether what a call makes or removes is, or would be, a cgroup. from
+// is where its path begins, below /proc/PID, if not at the root. The call gets the path
+// that the kernel knows.
+func inCgroup(c *trace.Call, thread *trace.Thread, from string) (in bool) {
+	folder, name := path.Split(strings.TrimRight(c.Path, "/")) // path.Dir would follow no symlink before ..
+	found := false
+	outside(thread, folder+".", from, func(dir string) {
+		found = unix.Access(dir, unix.F_OK) == nil
+		if in = isCgroup(dir); !in {
+			return
+		}
+		if fd, err := unix.Open(dir, unix.O_PATH|unix.O_CLOEXEC, 0); err == nil {
+			defer unix.Close(fd)
+			if known, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil {
+				c.Path = path.Join(known, name)
+			}
+		}
+	})
+	if !found { // the folder above it is not there, or cannot be seen
+		_, in = treeOf(c.Path)
+	}
+	return in
+}
+
+// isCgroup reports whether a file is one of a cgroup tree, wherever that is mounted.
+func isCgroup(file string) bool {
+	var fs unix.Statfs_t
+	return unix.Statfs(file, &fs) == nil && (fs.Type == unix.CGROUP_SUPER_MAGIC || fs.Type == unix.CGROUP2_SUPER_MAGIC)
 }
 
 // belongs reports whether a call belongs to the story: the host's side or the
@@ -97,19 +143,20 @@ func isProgram(thread *trace.Thread, path string) (is bool) {
 	if path == "/proc/self/exe" {
 		return true
 	}
-	outside(thread, path, func(path string) { is = proc.SameFile("/proc/self/exe", path) })
+	outside(thread, path, "cwd", func(path string) { is = proc.SameFile("/proc/self/exe", path) })
 	return is
 }
 
 // outside calls do with a path of a thread as we can open it; not at all where that
-// cannot be. A thread can have a root of its own.
-func outside(thread *trace.Thread, path string, do func(path string)) {
+// cannot be. A thread can have a root of its own. from is where a path begins, below
+// /proc/PID, that does not begin at the root.
+func outside(thread *trace.Thread, path, from string, do func(path string)) {
 	if !proc.IsOurs() {
 		return
 	}
 	dir := "/proc/" + strconv.Itoa(thread.ID)
 	if !filepath.IsAbs(path) {
-		do(dir + "/cwd/" + path)
+		do(dir + "/" + from + "/" + path)
 		return
 	}
 	// A symlink to /bin/busybox leads to the one in there.

@@ -42,17 +42,69 @@ func TestOutside(t *testing.T) {
 	thread := &trace.Thread{ID: id, Process: &trace.Process{ID: os.Getpid()}}
 	for path, want := range map[string]bool{"/command": true, "command": true, "/inside": true, "/../inside": true, "/nowhere": false, "/nosuch": false, "/etc/passwd": false} {
 		is := false
-		outside(thread, path, func(path string) { is = proc.SameFile(path, command) })
+		outside(thread, path, "cwd", func(path string) { is = proc.SameFile(path, command) })
 		if is != want {
 			t.Errorf("%s is the thread's %s: %v", path, command, is)
 		}
 	}
-	outside(thread, "/nowhere", func(path string) { t.Errorf("/nowhere leads to %s", path) })
+	outside(thread, "/nowhere", "cwd", func(path string) { t.Errorf("/nowhere leads to %s", path) })
 	if !isProgram(thread, "/proc/self/exe") || isProgram(thread, "/command") {
 		t.Error("only the program is itself")
 	}
 	theirs := look(id)
 	if theirs.root != identity(root) || theirs.namespaces["uts"] == uts {
 		t.Errorf("the thread's root and UTS namespace are seen as %s, %s", theirs.root, theirs.namespaces["uts"])
+	}
+}
+
+// Whether a folder is, or would be, a cgroup, the kernel knows, by whatever path it is
+// called.
+func TestIsTold(t *testing.T) {
+	all := trees()
+	if len(all) == 0 {
+		t.Skip("no cgroup tree is mounted here")
+	}
+	tree, elsewhere := all[0].dir, t.TempDir()
+	link := filepath.Join(elsewhere, "link")
+	if err := os.Symlink(tree, link); err != nil {
+		t.Fatal(err)
+	}
+	open := func(dir string) uint64 {
+		fd, err := unix.Open(dir, unix.O_PATH|unix.O_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { unix.Close(fd) })
+		return uint64(fd)
+	}
+	here := ^uint64(99) // AT_FDCWD
+	thread := &trace.Thread{ID: os.Getpid(), Process: &trace.Process{ID: os.Getpid()}}
+	for _, test := range []struct {
+		dir   uint64
+		path  string
+		want  bool
+		known string
+	}{
+		{here, tree + "/new", true, tree + "/new"},
+		{here, link + "/new", true, tree + "/new"},
+		{here, link + "/../new", false, ""}, // a symlink's .. is that of where it leads
+		{here, elsewhere + "/cgroup", false, ""},
+		{here, "new", false, ""},
+		{here, tree + "/nosuch/new", true, tree + "/nosuch/new"}, // ENOENT
+		{open(tree), "new", true, tree + "/new"},
+		{open(elsewhere), "link/new", true, tree + "/new"},
+		{open(elsewhere), "new", false, ""},
+		{open(elsewhere), tree + "/new", true, tree + "/new"},
+	} {
+		c := trace.NewCall(unix.SYS_MKDIRAT, test.dir)
+		c.Path = test.path
+		if got := isTold(c, thread); got != test.want || got && c.Path != test.known {
+			t.Errorf("mkdirat %d %s is told: %v, as %s; expected %v, as %s", int32(test.dir), test.path, got, c.Path, test.want, test.known)
+		}
+	}
+	for file, want := range map[string]bool{tree + "/cgroup.procs": true, "/proc/self/status": false} {
+		if got := isTold(trace.NewCall(unix.SYS_WRITE, open(file)), thread); got != want {
+			t.Errorf("a write to %s is told: %v", file, got)
+		}
 	}
 }

@@ -275,7 +275,7 @@ func (w *watcher) entry(e trace.Event) {
 	}
 	frames := w.program.frames(e.Thread)
 	t := &told{thread: e.Thread, call: e.Call, byGo: forks(frames)}
-	if !isTold(e.Call) || isOwnOfGo(e.Call.Name(), frames) || !w.belongs(t, frames) {
+	if !isTold(e.Call, e.Thread) || isOwnOfGo(e.Call.Name(), frames) || !w.belongs(t, frames) {
 		w.tracer.Continue(e.Thread)
 		return
 	}
@@ -307,7 +307,7 @@ func (w *watcher) announce(t *told) {
 		if t.command && proc.IsOurs() {
 			// The thread's: what it has of its own the process gets with the execve.
 			theirs, granted := look(t.thread.ID), ""
-			outside(t.thread, t.call.Path, func(path string) { granted = theirs.granted(path) })
+			outside(t.thread, t.call.Path, "cwd", func(path string) { granted = theirs.granted(path) })
 			w.print.board(t.speaker, board(w.starter, theirs, granted))
 		}
 	}
@@ -327,7 +327,7 @@ func (w *watcher) make(t *told) {
 		// Whoever traces without CAP_SYS_PTRACE takes from a set-user-ID program
 		// what it would get: it is let go before.
 		granted := false
-		outside(t.thread, t.call.Path, func(path string) { granted = grants(path) })
+		outside(t.thread, t.call.Path, "cwd", func(path string) { granted = grants(path) })
 		if granted && !mayTrace() {
 			w.remark(t, "The narrator lets go now: traced by an ordinary user, a set-user-ID program would get no rights.")
 			w.letGo(t.thread.Process)
