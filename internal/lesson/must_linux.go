@@ -179,7 +179,7 @@ func Environment() []string {
 // the objects of -json.
 func Note(format string, args ...any) {
 	if !settings.Quiet && !settings.JSON {
-		write(fmt.Sprintf("%s: %s\n", manual.Program, fmt.Sprintf(format, args...)))
+		write(fmt.Sprintf("%s: %s\n", manual.Program, narrate.Safe(fmt.Sprintf(format, args...))))
 	}
 }
 

@@ -97,6 +97,15 @@ func TestMustAfterSignal(t *testing.T) {
 	}
 }
 
+// A note is safe for a terminal: a name of a folder can be in it.
+func TestNote(t *testing.T) {
+	printed := asMain(t)
+	Note("it is in %s", "/home/\x1b[31m\u009bx/.cache")
+	if want := "step00-test: it is in /home/?[31m?x/.cache\n"; printed() != want {
+		t.Errorf("seen %q, expected %q", printed(), want)
+	}
+}
+
 // What has failed is said in one object with -json, whatever is in the error.
 func TestFailInJSON(t *testing.T) {
 	printed := asMain(t, "	must(unix.Chroot(root))")

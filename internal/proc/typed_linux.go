@@ -1,9 +1,12 @@
 package proc
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Typed returns the line that starts this program again, in the way in which it
@@ -49,14 +52,47 @@ func started() (path string, goRun, sudo bool) {
 	}
 }
 
-// Words writes args as they can be typed into a shell.
+// Words writes args as they can be typed into a shell, in one line. Control characters,
+// and what else cannot be seen, take the quotes of bash, zsh and ksh: $'a\nb'.
 func Words(args []string) string {
 	words := make([]string, len(args))
 	for i, arg := range args {
 		words[i] = arg
 		if arg == "" || strings.Trim(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=,@%+") != "" {
-			words[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+			words[i] = quote(arg)
 		}
 	}
 	return strings.Join(words, " ")
+}
+
+// quote writes an argument for a shell.
+func quote(arg string) string {
+	var b strings.Builder
+	escaped := false
+	for rest := arg; rest != ""; {
+		r, size := utf8.DecodeRuneInString(rest)
+		char := rest[:size]
+		rest = rest[size:]
+		switch {
+		case r == '\'' || r == '\\':
+			b.WriteString("\\" + char)
+		case r == '\n':
+			b.WriteString(`\n`)
+			escaped = true
+		case r == '\t':
+			b.WriteString(`\t`)
+			escaped = true
+		case unicode.IsPrint(r) && r != utf8.RuneError:
+			b.WriteString(char)
+		default:
+			for _, c := range []byte(char) {
+				fmt.Fprintf(&b, `\%03o`, c)
+			}
+			escaped = true
+		}
+	}
+	if escaped {
+		return "$'" + b.String() + "'"
+	}
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }

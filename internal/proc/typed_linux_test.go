@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // A process of a chain starts the next one, by the path that comes first in the
@@ -94,19 +95,33 @@ func TestTyped(t *testing.T) {
 	}
 }
 
-// TestWords gives what it wrote to a shell, which must get the arguments back.
+// TestWords gives what it wrote to a shell, which must get the arguments back. What
+// cannot be seen is written so that it can be: sh need not know that.
 func TestWords(t *testing.T) {
-	args := []string{"run", "/bin/sh", "-c", `echo "$HOME" 'it'\''s'; exit 7`, "", "a b", "*", "x=1", "ü\n"}
+	args := []string{"run", "/bin/sh", "-c", `echo "$HOME" 'it'\''s'; exit 7`, "", "a b", "*", "x=1", "ü"}
 	words := Words(args)
 	if !strings.HasPrefix(words, "run /bin/sh -c '") {
 		t.Errorf("plain words need no quotes: %s", words)
 	}
-	shell, err := exec.LookPath("sh")
+	reads(t, "sh", words, args)
+	args = []string{"echo a\n\techo 'b' \\n", "\x1b[31m", "\u202e\u009b0\xff0", "ü\r"}
+	words = Words(args)
+	if strings.ContainsFunc(words, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		t.Errorf("this cannot be seen as it is: %q", words)
+	}
+	reads(t, "bash", words, args)
+}
+
+// reads gives words to a shell.
+func reads(t *testing.T, name, words string, args []string) {
+	t.Helper()
+	shell, err := exec.LookPath(name)
 	if err != nil {
-		t.Skip("no sh here")
+		t.Logf("no %s here", name)
+		return
 	}
 	output, err := exec.Command(shell, "-c", `printf '%s\0' `+words).Output()
 	if err != nil || string(output) != strings.Join(args, "\x00")+"\x00" {
-		t.Errorf("a shell reads %s\n  as       %q\n  expected %q", words, output, args)
+		t.Errorf("%s reads %s\n  as       %q\n  expected %q", name, words, output, args)
 	}
 }
