@@ -51,6 +51,7 @@ func (l Lesson) Narration(t *testing.T) {
 		{"36", "no argument reaches the terminal raw", Lesson.quotes},
 		{"3", "long arguments pass quickly", Lesson.longArguments},
 		{"36", "when the watcher is killed the program goes on", Lesson.watcherDies},
+		{"3", "a watcher that comes too late does not watch", Lesson.watcherIsLate},
 		{"136", "where it cannot watch, one sentence says so", Lesson.cannotWatch},
 		{"123456", "in a PID namespace without its proc it tells the same calls", Lesson.withoutItsProc},
 		{"3", "inside step03 it says nothing of strangers", Lesson.insideItself},

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
 )
 
 // readerPatience is how long a run may take whose narration nobody reads.
@@ -144,6 +146,39 @@ func (l Lesson) watcherDies(t *testing.T) {
 	l.expectGone(t, before)
 	running.Wait().Exits(-9)
 	l.Type(t, "run", "true").Exits(0) // sweeps what only the host's side could have removed
+}
+
+// watcherIsLate starts a watcher for a program that has given it up: that has said that
+// nobody watches. Here this is the test itself.
+func (l Lesson) watcherIsLate(t *testing.T) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Write(pair[0], []byte("g"))
+	unix.Close(pair[0])
+	socket := os.NewFile(uintptr(pair[1]), "a socket")
+	defer socket.Close()
+	command := l.command("watch", "WORDS", "run", "true")
+	command.ExtraFiles = []*os.File{socket, os.Stderr}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("a watcher that is late ends with %v", err)
+		}
+	case <-time.After(Patience):
+		t.Error("a watcher that is late goes on watching")
+		command.Process.Kill()
+		<-ended
+	}
+	if tracer := proc.StatusField("self", "TracerPid"); tracer != "0" {
+		t.Errorf("process %s still traces this one", tracer)
+	}
 }
 
 var cannotWatchSentence = regexp.MustCompile(`^The narrator cannot watch: [^\n]+\. The program goes on, silently\.\n$`)

@@ -96,14 +96,16 @@ func become(source string) {
 	if proc.IsOurs() {
 		w.starter = look(host)
 	}
+	if _, err := unix.Write(leaveFD, []byte{seized}); err != nil {
+		return // it has waited for too long, and has said that nobody watches
+	}
+	unix.Close(leaveFD)
 	to := newOutput(narrateFD)
 	colors(to.colored(settings))
 	w.print = &printer{out: to, short: settings.Short}
 	group, _ := unix.Getpgid(host)
 	w.pause = newPause(settings.Pause, group, w.print)
 	w.pause.processes = w.processes
-	unix.Write(leaveFD, []byte{seized})
-	unix.Close(leaveFD)
 	w.loop()
 }
 
