@@ -232,6 +232,11 @@ func (l Lesson) withoutItsProc(t *testing.T) {
 	l.amongStrangers(t, func(args ...string) *Result {
 		command := l.command(args...)
 		command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID}
+		if uid, gid := os.Geteuid(), os.Getegid(); uid != 0 { // who may make one only with a user namespace
+			command.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
+			command.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
+			command.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}
+		}
 		return RunCommand(t, "", command)
 	})
 }
