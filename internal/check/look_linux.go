@@ -46,8 +46,9 @@ func numbers(pid int) (all []int) {
 	return all
 }
 
-// lookAt asks the kernel about the command. It is nil for one that is gone.
-func lookAt(pid int) *look {
+// lookAt asks the kernel about the command. It is nil for one that is gone. groups
+// are those in which the program was started.
+func lookAt(pid int, groups map[string]string) *look {
 	l := &look{pid: pid, numbers: numbers(pid), own: map[string]bool{}}
 	if len(l.numbers) == 0 {
 		return nil
@@ -77,7 +78,7 @@ func lookAt(pid int) *look {
 		}
 	}
 	l.rootShared = sharesRoot(pid)
-	l.limits = limitsOf(pid)
+	l.limits = limitsOf(pid, groups)
 	return l
 }
 
@@ -228,8 +229,8 @@ var expectedLimits = []struct{ controller, v1, v2, expected string }{
 
 // limitsOf reads the limits of a process, as far as this machine has the
 // controllers.
-func limitsOf(pid int) (limits []limit) {
-	theirs, ours := groupsOf(strconv.Itoa(pid)), groupsOf("self")
+func limitsOf(pid int, hosts map[string]string) (limits []limit) {
+	theirs := groupsOf(strconv.Itoa(pid))
 	for _, e := range expectedLimits {
 		for _, tree := range enclosure.Trees() {
 			if !slices.Contains(strings.Fields(tree.Controllers), e.controller) {
@@ -243,7 +244,7 @@ func limitsOf(pid int) (limits []limit) {
 			if err != nil {
 				below = "."
 			}
-			l.group, l.isHosts = filepath.Join(tree.Dir, below), theirs[tree.V1] == ours[tree.V1]
+			l.group, l.isHosts = filepath.Join(tree.Dir, below), theirs[tree.V1] == hosts[tree.V1]
 			l.value = proc.Read(l.group + "/" + l.file)
 			if l.controller == "cpu" && !l.v2 {
 				l.value += " " + proc.Read(l.group+"/cpu.cfs_period_us")
@@ -283,7 +284,11 @@ func allGroups() (groups []string) {
 
 // thaw lets frozen processes run, and so die.
 func thaw() {
-	for _, group := range allGroups() {
+	groups := allGroups()
+	for _, tree := range enclosure.Trees() {
+		groups = append(groups, tree.Dir)
+	}
+	for _, group := range groups {
 		for file, value := range map[string]string{"freezer.state": "THAWED", "cgroup.freeze": "0"} {
 			if fd, err := unix.Open(group+"/"+file, unix.O_WRONLY|unix.O_CLOEXEC, 0); err == nil {
 				unix.Write(fd, []byte(value))
@@ -291,13 +296,4 @@ func thaw() {
 			}
 		}
 	}
-}
-
-// workFolder is where the program is started: a folder that is no root.
-func workFolder() string {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "/"
-	}
-	return dir
 }

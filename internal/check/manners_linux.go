@@ -32,7 +32,7 @@ func knowsQuiet(program string) bool {
 	return t != nil && t.output[0].String() == "quiet\n"
 }
 
-// begin starts the program, in a session of its own as a terminal's is.
+// begin starts the program.
 func begin(program string, args ...string) (*trial, error) {
 	t := &trial{ended: map[int]int{}}
 	read, write, err := os.Pipe()
@@ -53,15 +53,12 @@ func begin(program string, args ...string) (*trial, error) {
 	if len(args) > 1 && quiet {
 		args = append([]string{"-quiet"}, args...)
 	}
-	started, err := os.StartProcess(program, append([]string{program}, args...), &os.ProcAttr{
-		Dir: workFolder(), Env: os.Environ(), Files: files, Sys: &syscall.SysProcAttr{Setsid: true},
-	})
+	pid, letGo, err := start(program, args, files)
 	if err != nil {
 		return nil, err
 	}
-	t.pid = started.Pid
-	started.Release()
-	return t, nil
+	t.pid = pid
+	return t, letGo()
 }
 
 // wait waits for the program's end, and returns its exit status.

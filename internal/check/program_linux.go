@@ -83,7 +83,7 @@ func Program(ctx context.Context, lesson int, program string) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	plan.Keep = append(plan.Keep, program)
+	plan.Keep, plan.Beside = append(plan.Keep, program), true
 	description, err := json.Marshal(task{lesson, program})
 	if err != nil {
 		return Report{}, err

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path"
 	"runtime"
 	"slices"
@@ -49,6 +48,7 @@ type recorder struct {
 	held    *trace.Thread // the command, which waits until it is looked at
 	looked  bool
 	at      map[*trace.Thread]*trace.Call
+	groups  map[string]string // in which the program was started
 	over    bool
 }
 
@@ -115,22 +115,15 @@ func record(ctx context.Context, program string, typed ...string) (*run, error) 
 	return r.run, ctx.Err()
 }
 
-// start starts the program and seizes it before its first call: a shell waits for
-// that, and then becomes the program.
+// start starts the program and seizes it before its first call.
 func (r *recorder) start() error {
-	gateRead, gateWrite, err := os.Pipe()
+	read, write, err := os.Pipe()
 	if err != nil {
 		return err
 	}
-	defer gateWrite.Close()
-	defer gateRead.Close()
-	inRead, inWrite, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer inRead.Close()
-	r.stdin = inWrite
-	files := []*os.File{inRead, nil, nil, gateRead}
+	defer read.Close()
+	r.stdin = write
+	files := []*os.File{read, nil, nil}
 	for i := range r.output {
 		c, file, err := newCapture()
 		if err != nil {
@@ -139,27 +132,16 @@ func (r *recorder) start() error {
 		defer file.Close()
 		r.output[i], files[i+1] = c, file
 	}
-	const script = `read line <&3; exec "$0" "$@" 3<&-`
-	command := &exec.Cmd{
-		Path: "/bin/sh",
-		Args: append([]string{"sh", "-c", script, r.program}, r.typed...),
-		Dir:  workFolder(),
-		Env:  os.Environ(),
-	}
-	started, err := os.StartProcess(command.Path, command.Args, &os.ProcAttr{
-		Dir: command.Dir, Env: command.Env, Files: files, Sys: &syscall.SysProcAttr{Setsid: true},
-	})
+	pid, letGo, err := start(r.program, r.typed, files)
 	if err != nil {
 		return err
 	}
-	r.first = started.Pid
-	started.Release()
-	r.processes[r.first] = &process{pid: r.first}
-	if r.tracer, err = trace.Seize(r.first); err != nil {
+	r.first, r.processes[pid] = pid, &process{pid: pid}
+	r.groups = groupsOf(strconv.Itoa(pid))
+	if r.tracer, err = trace.Seize(pid); err != nil {
 		return fmt.Errorf("your program cannot be watched: %w", err)
 	}
-	_, err = gateWrite.WriteString("go\n")
-	return err
+	return letGo()
 }
 
 // loop handles one event after the other, until all processes have ended.
@@ -452,7 +434,7 @@ func (r *recorder) maybeLook() {
 		return
 	}
 	r.looked, r.run.looked = true, len(r.calls)
-	r.look = lookAt(r.command)
+	r.look = lookAt(r.command, r.groups)
 	r.mounts[1] = mountTable()
 	if r.held != nil {
 		r.tracer.Continue(r.held)

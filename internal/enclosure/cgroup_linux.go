@@ -19,10 +19,13 @@ import (
 //	…/machine         is seen as the tree's root inside
 //	…/machine/tests   v2: the first process is in here, so that the root, which is not the
 //	                  kernel's own, can hand controllers down
+//	…/beside          the first process is in here instead, when the plan says Beside; out
+//	                  of reach, too
 const (
 	GroupPrefix = "lessontest-"
 	GroupInside = "machine"
 	GroupFirst  = "tests"
+	GroupBeside = "beside"
 )
 
 // Tasks is how many tasks may be in an enclosure: more than any test of ours has, and few enough for a fork bomb to harm nobody.
@@ -36,25 +39,28 @@ func groupName(pid, dir string) string {
 // joinGroups makes the groups, puts this process into them, and makes a cgroup
 // namespace of them. It returns the trees where it could. The others stay as the
 // host's, read-only.
-func joinGroups(name string, strict bool) (joined []Tree, err error) {
+func (p Plan) joinGroups() (joined []Tree, err error) {
 	var known []string
 	for _, tree := range Trees() {
 		if slices.Contains(known, tree.V1) {
 			continue
 		}
 		known = append(known, tree.V1)
-		if !tree.makeGroup(name, strict) {
+		if !tree.makeGroup(p.Group, p.Strict) {
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(tree.Dir, name, GroupInside, "cgroup.procs"), []byte("0"), 0); err == nil {
+		if err := os.WriteFile(filepath.Join(tree.Dir, p.Group, GroupInside, "cgroup.procs"), []byte("0"), 0); err == nil {
 			joined = append(joined, tree)
 		}
+	}
+	if p.Beside {
+		defer p.stepBeside(joined)()
 	}
 	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
 		return nil, fmt.Errorf("unshare(CLONE_NEWCGROUP): %w", err)
 	}
 	for _, tree := range joined {
-		if inside := filepath.Join(tree.Dir, name, GroupInside); tree.V1 == "" {
+		if inside := filepath.Join(tree.Dir, p.Group, GroupInside); tree.V1 == "" {
 			if err := os.Mkdir(inside+"/"+GroupFirst, 0o755); err != nil {
 				return nil, err
 			}
@@ -64,6 +70,29 @@ func joinGroups(name string, strict bool) (joined []Tree, err error) {
 		}
 	}
 	return joined, nil
+}
+
+// stepBeside makes a group beside those that are seen, and returns what moves this
+// process there. The kernel asks whether it may be moved of the cgroup namespace in
+// which the file was opened: that of the host.
+func (p Plan) stepBeside(trees []Tree) (step func()) {
+	var groups []*os.File
+	for _, tree := range trees {
+		group := filepath.Join(tree.Dir, p.Group, GroupBeside)
+		if unix.Mkdir(group, 0o755) != nil {
+			continue
+		}
+		tree.copyCPUs(group)
+		if file, err := os.OpenFile(group+"/cgroup.procs", os.O_WRONLY, 0); err == nil {
+			groups = append(groups, file)
+		}
+	}
+	return func() {
+		for _, group := range groups {
+			group.WriteString("0")
+			group.Close()
+		}
+	}
 }
 
 // isGroup reports whether a v2 tree's root is a group like others, not the
@@ -133,12 +162,7 @@ func (tree Tree) makeGroup(name string, strict bool) bool {
 		if unix.Mkdir(dir, 0o755) != nil {
 			return false
 		}
-		// On v1 a group of the controller cpuset takes no process before it has these.
-		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
-			if tree.V1 != "" {
-				setFile(dir, file, strings.Join(lines(filepath.Dir(dir)+"/"+file), ""))
-			}
-		}
+		tree.copyCPUs(dir)
 	}
 	controllers, _ := os.ReadFile(group + "/cgroup.controllers")
 	tree.handDown(group, strings.Fields(string(controllers))...)
@@ -160,6 +184,16 @@ func (tree Tree) makeGroup(name string, strict bool) bool {
 		}
 	}
 	return true
+}
+
+// copyCPUs gives a group the CPUs and memory nodes of the group above: on v1, a
+// group of the controller cpuset takes no process before it has them.
+func (tree Tree) copyCPUs(group string) {
+	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
+		if tree.V1 != "" {
+			setFile(group, file, strings.Join(lines(filepath.Dir(group)+"/"+file), ""))
+		}
+	}
 }
 
 // handDown gives controllers of a v2 group to its children, as far as there are.

@@ -23,6 +23,7 @@ type Plan struct {
 	Scratch  string   // a folder for whoever is in there, a tmpfs inside
 	Group    string   // the name of the cgroups
 	Strict   bool     // no rights but those that a lesson can need
+	Beside   bool     // the first process is in no cgroup that is seen: no limit that is set there holds for it
 	Keep     []string // what stays to be seen where a tmpfs covers it
 	Writable []string // files and folders that can be written to, nevertheless
 }
@@ -91,7 +92,7 @@ func enter(description string) error {
 	if err := mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return err
 	}
-	trees, err := joinGroups(p.Group, p.Strict)
+	trees, err := p.joinGroups()
 	if err != nil {
 		return err
 	}
