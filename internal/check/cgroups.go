@@ -100,7 +100,7 @@ func (r *run) noLimits() string {
 	case len(same) > 0 && r.late(same[len(same)-1]):
 		return fmt.Sprintf("%s was written too late: the command ran already, or had ended. The limit comes before the command starts.", file)
 	case len(same) > 0:
-		return fmt.Sprintf("%s is %q, expected %q.", file, strings.TrimSpace(l.value), l.expected)
+		return fmt.Sprintf("%s is %s.", file, l.difference())
 	case len(writes) > 0 && failed(writes[len(writes)-1]):
 		return r.explain(writes[len(writes)-1])
 	case len(writes) > 0:
@@ -114,7 +114,18 @@ func (r *run) noLimits() string {
 		return fmt.Sprintf("There is no file %s (%s). On this machine the controller %s is in the cgroup %s tree %s, and the file is %s.",
 			c.path, c.errno, l.controller, version, l.tree, l.file)
 	}
-	return fmt.Sprintf("Nothing was written to %s: the limit is %q, expected %q.", file, strings.TrimSpace(l.value), l.expected)
+	return fmt.Sprintf("Nothing was written to %s: it is %s.", file, l.difference())
+}
+
+// difference is what stands in the limit's file, and what should. In cgroup v1 the
+// quota and the period of a CPU have a file each.
+func (l limit) difference() string {
+	value := strings.TrimSpace(l.value)
+	quota, period, both := strings.Cut(value, " ")
+	if microseconds, err := strconv.Atoi(period); l.controller == "cpu" && !l.v2 && both && err == nil {
+		return fmt.Sprintf("%q, expected %q: half of cpu.cfs_period_us, which is %q", quota, strconv.Itoa(microseconds/2), period)
+	}
+	return fmt.Sprintf("%q, expected %q", value, l.expected)
 }
 
 func (r *run) groupLeft() string {

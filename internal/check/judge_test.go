@@ -133,7 +133,12 @@ func TestJudgeLimits(t *testing.T) {
 			r.calls[2].data = "10"
 			r.look.limits[0].isHosts = true
 		},
-		`pids.max is "200", expected "20"`:       func(r *run) { r.look.limits[0].value, r.look.limits[0].right = "200", false },
+		`pids.max is "200", expected "20"`: func(r *run) { r.look.limits[0].value, r.look.limits[0].right = "200", false },
+		`cpu.cfs_quota_us is "-1", expected "50000": half of cpu.cfs_period_us, which is "100000"`: func(r *run) {
+			r.look.limits = []limit{{controller: "cpu", tree: "/sys/fs/cgroup/cpu", group: "/sys/fs/cgroup/cpu/box", file: "cpu.cfs_quota_us", value: "-1 100000", expected: "50000 100000"}}
+			r.calls = append(r.calls, &call{pid: 10, name: "write", path: "/sys/fs/cgroup/cpu/box/cpu.cfs_quota_us", data: "-1", answered: true})
+			r.looked = len(r.calls)
+		},
 		"too late":                               func(r *run) { r.looked, r.look.limits[0].right = 1, false },
 		"Nothing was written to .*/box/pids.max": func(r *run) { r.calls = append(r.calls[:1:1], r.calls[2:]...); r.look.limits[0].right = false },
 		"nobody asked to remove it":              func(r *run) { r.without("unlinkat"); r.left = []string{"/sys/fs/cgroup/box"} },

@@ -63,12 +63,21 @@ func begin(program string, args ...string) (*trial, error) {
 
 // wait waits for the program's end, and returns its exit status.
 func (t *trial) wait() (status int, ended bool) {
-	return t.waitFor(patience)
+	t.until(patience, func() bool { _, ended = t.ended[t.pid]; return ended })
+	return t.ended[t.pid], ended
 }
 
-func (t *trial) waitFor(most time.Duration) (status int, ended bool) {
-	t.until(most, func() bool { _, ended = t.ended[t.pid]; return ended })
-	return t.ended[t.pid], ended
+// soon waits like until, for what takes no time: on a machine with much to do it is
+// waited for longer, as long as a process in the enclosure is about to do something.
+func (t *trial) soon(is func() bool) bool {
+	for end := time.Now().Add(patience); ; {
+		switch {
+		case t.until(soon, is):
+			return true
+		case !slices.ContainsFunc(allProcesses(), computes) || time.Now().After(end):
+			return false
+		}
+	}
 }
 
 // until waits until is reports true, at most so long, and reports whether it did.
@@ -92,12 +101,15 @@ func (t *trial) until(most time.Duration, is func() bool) bool {
 	}
 }
 
-// says waits for a text on stdout.
-func (t *trial) says(text string) bool {
-	return t.until(patience, func() bool {
-		_, over := t.ended[t.pid]
-		return strings.Contains(t.output[0].soFar(), text) || over
-	}) && strings.Contains(t.output[0].soFar(), text)
+// saysReady waits until the command has written that it is ready. It returns why it
+// has not, "" when it has.
+func (t *trial) saysReady() string {
+	said := func() bool { return strings.Contains(t.output[0].soFar(), ready) }
+	t.until(longestRun, func() bool { _, over := t.ended[t.pid]; return said() || over })
+	if said() {
+		return ""
+	}
+	return "Started once more, your program did not run the command, and it did the first time."
 }
 
 func (c *capture) soFar() string {
@@ -142,14 +154,16 @@ func afterKill(program string, before []string) string {
 		if err != nil {
 			return ""
 		}
-		if t.says(ready) {
-			unix.Kill(t.pid, sig)
-			t.wait()
+		if cause := t.saysReady(); cause != "" {
+			t.end()
+			return cause
 		}
+		unix.Kill(t.pid, sig)
+		t.wait()
 		left := func() []string {
 			return slices.DeleteFunc(allGroups(), func(g string) bool { return slices.Contains(before, g) })
 		}
-		t.until(soon, func() bool { return len(others()) == 0 || len(left()) == 0 }) // another process may clean up
+		t.soon(func() bool { return len(others()) == 0 || len(left()) == 0 }) // another process may clean up
 		t.end()
 		if len(left()) == 0 {
 			continue
@@ -307,13 +321,18 @@ func killed(program string) string {
 func told(program string, lesson int) string {
 	for _, sig := range []syscall.Signal{unix.SIGTERM, unix.SIGHUP} {
 		t, err := begin(program, "run", "/bin/sh", "-c", family(lesson))
-		if err != nil || !t.says(ready) {
+		if err != nil {
 			return ""
+		}
+		if cause := t.saysReady(); cause != "" {
+			t.end()
+			return cause
 		}
 		ignored, _ := strconv.ParseUint(proc.StatusField(strconv.Itoa(t.pid), "SigIgn"), 16, 64)
 		unix.Kill(t.pid, sig)
-		status, ended := t.waitFor(soon)
-		gone := t.until(time.Second, func() bool { return len(others()) == 0 })
+		ended := t.soon(func() bool { _, over := t.ended[t.pid]; return over })
+		status := t.ended[t.pid]
+		gone := t.soon(func() bool { return len(others()) == 0 })
 		left := strings.Join(others(), ", ")
 		t.end()
 		name := unix.SignalName(sig)
@@ -335,12 +354,15 @@ func told(program string, lesson int) string {
 
 func orphaned(program string, lesson int) string {
 	t, err := begin(program, "run", "/bin/sh", "-c", family(lesson))
-	if err != nil || !t.says(ready) {
+	if err != nil {
 		return ""
 	}
 	defer t.end()
+	if cause := t.saysReady(); cause != "" {
+		return cause
+	}
 	unix.Kill(t.pid, unix.SIGKILL)
-	if !t.until(time.Second, func() bool { return len(others()) == 0 }) {
+	if !t.soon(func() bool { return len(others()) == 0 }) {
 		return fmt.Sprintf("Your program was killed, and these processes of its container live on: %s. A parent-death signal ends them (Pdeathsig, prctl(PR_SET_PDEATHSIG)).", strings.Join(others(), ", "))
 	}
 	return ""
@@ -349,10 +371,13 @@ func orphaned(program string, lesson int) string {
 // interrupted sends what Ctrl-C sends, to the whole process group.
 func interrupted(program string) string {
 	t, err := begin(program, "run", "/bin/sh", "-c", `trap "echo caught" INT; echo ready; read x; exit 7`)
-	if err != nil || !t.says(ready) {
+	if err != nil {
 		return ""
 	}
 	defer t.end()
+	if cause := t.saysReady(); cause != "" {
+		return cause
+	}
 	unix.Kill(-t.pid, unix.SIGINT)
 	t.until(50*time.Millisecond, func() bool { _, over := t.ended[t.pid]; return over })
 	t.stdin.WriteString("go on\n")

@@ -22,6 +22,7 @@ type run struct {
 	hung     bool // it was ended by us
 	tooMany  bool // because it made processes without end
 	early    bool // it ended before its command
+	unwaited bool // it ended after its command, and had not waited for it
 	stdout   string
 	stderr   string
 	hostname [2]string // of the host: before, after
@@ -40,6 +41,7 @@ type process struct {
 	ended       bool
 	status      int
 	doing       string // what it was in the middle of, when it was ended by us
+	busy        int    // the thread that was
 }
 
 // call is a system call of the kinds that containers are made of.

@@ -124,7 +124,7 @@ func (r *run) noCommand() string {
 	case len(other) > 0 && len(r.typed) > 2:
 		return fmt.Sprintf("The command did not get the arguments that were typed: typed was %s …, and the kernel was asked for %s.", ran, shorten(other[len(other)-1].text))
 	case strings.Contains(panicked, "runtime error"):
-		return "Your program ended with a panic, before any process became the command: " + panicked
+		return panicked
 	}
 	if cause := r.otherGroups(); cause != "" {
 		return cause
@@ -146,7 +146,7 @@ func (r *run) noCommand() string {
 	case r.hung:
 		return "Your program did not start the command within 3 seconds. " + r.doing()
 	case panicked != "":
-		return "Your program ended with a panic, before any process became the command: " + panicked
+		return panicked
 	case made == nil:
 		return fmt.Sprintf("Your program made no process and became no command: it %s. It was started with the words: %s …", endedHow(r.status), ran)
 	case made.ended && made.status != 0:
@@ -179,12 +179,22 @@ func (r *run) tooEarlyDot() string {
 	return ""
 }
 
-// panicked is what a Go program says last, "" without a panic.
+// panicked says that a Go program ended with a panic, and where; "" without one.
 func (r *run) panicked() string {
 	for line := range strings.Lines(r.stderr) {
-		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
-			return shorten(strings.TrimSpace(line))
+		if !strings.HasPrefix(line, "panic: ") && !strings.HasPrefix(line, "fatal error: ") {
+			continue
 		}
+		at := placeIn(r.stderr)
+		if strings.Contains(line, "deadlock") {
+			return "Your program was ended by Go, before any process became the command: it waits for what never comes. " +
+				"The last that was seen of it: " + at.waits("it waits") + "."
+		}
+		text := "Your program ended with a panic, before any process became the command: " + shorten(strings.TrimSpace(line))
+		if at.line != "" {
+			text += ", at " + at.line
+		}
+		return text + "."
 	}
 	return ""
 }
@@ -267,7 +277,16 @@ func (r *run) tooLittleMemory() string {
 // doing says what is going on in a program that hangs: in the process that was
 // made last.
 func (r *run) doing() string {
-	var last *process
+	p := r.hanging()
+	if p == nil {
+		return "It computes, and makes no system call."
+	}
+	return fmt.Sprintf("The last that was seen of %s: %s.", r.who(p.pid), p.doing)
+}
+
+// hanging is the process that was made last, of those of which it is known what they
+// were in the middle of; nil for none.
+func (r *run) hanging() (last *process) {
 	for _, p := range r.processes {
 		if p.doing == "" || p.ended && !r.hung || p.tracer {
 			continue
@@ -276,10 +295,7 @@ func (r *run) doing() string {
 			last = p
 		}
 	}
-	if last == nil {
-		return "It computes, and makes no system call."
-	}
-	return fmt.Sprintf("The last that was seen of %s: %s.", r.who(last.pid), last.doing)
+	return last
 }
 
 // lastFailure is the last call that went wrong, of those after which nothing can

@@ -23,6 +23,7 @@ import (
 const (
 	patience     = 3 * time.Second      // without progress, then a program hangs
 	longestRun   = 9 * time.Second      // with all its progress
+	explaining   = time.Second          // a program may take so long to say where it is
 	settled      = 4 * time.Millisecond // nobody has made a call for so long
 	settlingEnds = 500 * time.Millisecond
 	quietCommand = 400 * time.Millisecond // a command that says nothing is looked at, nevertheless
@@ -48,6 +49,8 @@ type recorder struct {
 	held    *trace.Thread // the command, which waits until it is looked at
 	looked  bool
 	at      map[*trace.Thread]*trace.Call
+	asked   int               // the pid of a process that hangs, and was asked where
+	said    int               // how much was on stderr then
 	groups  map[string]string // in which the program was started
 	over    bool
 }
@@ -107,6 +110,10 @@ func record(ctx context.Context, program string, typed ...string) (*run, error) 
 	}
 	r.loop(ctx)
 	r.stdout, r.stderr = r.output[0].String(), r.output[1].String()
+	if p := r.processes[r.asked]; p != nil {
+		p.doing = placeIn(r.stderr[r.said:]).waits(p.doing)
+		r.stderr = r.stderr[:r.said]
+	}
 	r.hostname[1], r.mounts[2] = hostname(), mountTable()
 	if r.mounts[1] == "" {
 		r.mounts[1] = r.mounts[2]
@@ -149,7 +156,7 @@ func (r *recorder) loop(ctx context.Context) {
 	defer r.stdin.Close()
 	r.moved = time.Now()
 	deadline, end := time.After(patience), r.moved.Add(longestRun)
-	var lastChance <-chan time.Time
+	var explained, lastChance <-chan time.Time
 	stop := func() {
 		if lastChance == nil {
 			r.giveUp()
@@ -172,7 +179,7 @@ func (r *recorder) loop(ctx context.Context) {
 			for e, ok := r.tracer.Next(); ok; e, ok = r.tracer.Next() {
 				r.handle(e)
 			}
-			if r.tooMany || r.over && lastChance == nil {
+			if r.tooMany || r.over && lastChance == nil || r.asked != 0 && r.processes[r.asked].ended {
 				stop() // what lives on after the program's end does not live on
 			}
 		case <-tick:
@@ -183,6 +190,11 @@ func (r *recorder) loop(ctx context.Context) {
 				continue
 			}
 			r.hung = true
+			if !r.ask() {
+				stop()
+			}
+			explained = time.After(explaining)
+		case <-explained:
 			stop()
 		case <-ctx.Done():
 			stop()
@@ -193,13 +205,27 @@ func (r *recorder) loop(ctx context.Context) {
 	}
 }
 
+// ask notes what all are in the middle of, and asks the one that matters for the
+// line: a Go program tells it when SIGABRT ends it. It reports whether there is an
+// answer to wait for.
+func (r *recorder) ask() bool {
+	for _, p := range r.processes {
+		p.doing, p.busy = r.doingOf(p.pid)
+	}
+	p := r.hanging()
+	if p == nil {
+		return false
+	}
+	caught, err := strconv.ParseUint(proc.StatusField(strconv.Itoa(p.pid), "SigCgt"), 16, 64)
+	if err != nil || caught&(1<<(unix.SIGABRT-1)) == 0 {
+		return false
+	}
+	r.asked, r.said = p.pid, len(r.output[1].soFar())
+	return unix.Tgkill(p.pid, p.busy, unix.SIGABRT) == nil
+}
+
 // giveUp ends all that is in the enclosure but us.
 func (r *recorder) giveUp() {
-	if r.hung || r.tooMany {
-		for _, p := range r.processes {
-			p.doing = r.doingOf(p.pid)
-		}
-	}
 	killAll()
 	if r.held != nil {
 		r.tracer.Continue(r.held)
@@ -207,9 +233,10 @@ func (r *recorder) giveUp() {
 	}
 }
 
-// doingOf says what a process is in the middle of: a thread that computes counts
-// more than one that waits, and the first thread more than others.
-func (r *recorder) doingOf(pid int) (words string) {
+// doingOf says what a process is in the middle of, and with which thread: one that
+// computes counts more than one that waits, and the first thread more than others.
+func (r *recorder) doingOf(pid int) (words string, busy int) {
+	busy = pid
 	entries, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	calls := map[int]*trace.Call{}
 	for thread, c := range r.at {
@@ -220,12 +247,12 @@ func (r *recorder) doingOf(pid int) (words string) {
 		state := proc.Field(proc.Read(fmt.Sprintf("/proc/%d/task/%d/status", pid, id)), "State")
 		switch c := calls[id]; {
 		case strings.HasPrefix(state, "R") && (c == nil || c.Number == unix.SYS_RT_SIGRETURN):
-			return "it computes, and makes no system call"
+			return "it computes, and makes no system call", id
 		case c != nil && (words == "" || c.Number != unix.SYS_FUTEX && strings.Contains(words, "futex")):
-			words = doing(c)
+			words, busy = doing(c), id
 		}
 	}
-	return words
+	return words, busy
 }
 
 func (r *recorder) handle(e trace.Event) {
@@ -250,7 +277,7 @@ func (r *recorder) handle(e trace.Event) {
 		r.execed(e)
 	case trace.Ending:
 		if p != nil && p.pid == r.first && !r.hung && !r.tooMany {
-			r.early = r.livesOn()
+			r.early, r.unwaited = r.livesOn(), r.isZombie(r.command)
 		}
 	case trace.Ended:
 		delete(r.at, e.Thread)
@@ -277,6 +304,13 @@ func (r *recorder) livesOn() bool {
 		}
 	}
 	return false
+}
+
+// isZombie reports whether a child of the program has ended, and nobody has waited
+// for it.
+func (r *recorder) isZombie(pid int) bool {
+	status := proc.Read(fmt.Sprintf("/proc/%d/status", pid))
+	return strings.HasPrefix(proc.Field(status, "State"), "Z") && proc.Field(status, "PPid") == strconv.Itoa(r.first)
 }
 
 // statusOf is the exit status, or -n for signal n.
@@ -446,18 +480,24 @@ func (r *recorder) maybeLook() {
 // computes reports whether one of the processes is about to do something.
 func (r *recorder) computes() bool {
 	for _, p := range r.processes {
-		if p.ended {
-			continue
-		}
-		threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.pid))
-		for _, thread := range threads {
-			status := proc.Read(fmt.Sprintf("/proc/%d/task/%s/status", p.pid, thread.Name()))
-			if strings.HasPrefix(proc.Field(status, "State"), "R") {
-				return true
-			}
+		if !p.ended && computes(p.pid) {
+			return true
 		}
 	}
 	return false
+}
+
+// computes reports whether a process, which is not ours, has a thread that is about
+// to do something.
+func computes(pid int) bool {
+	if pid == os.Getpid() {
+		return false
+	}
+	threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return slices.ContainsFunc(threads, func(thread os.DirEntry) bool {
+		status := proc.Read(fmt.Sprintf("/proc/%d/task/%s/status", pid, thread.Name()))
+		return strings.HasPrefix(proc.Field(status, "State"), "R")
+	})
 }
 
 // killAll ends all processes in the enclosure but us, who are number 1.

@@ -12,7 +12,11 @@ func (r *run) otherStatus() string {
 	if r.status == 7 {
 		return ""
 	}
-	return fmt.Sprintf("The command ended with status 7, and your program %s.", endedHow(r.status))
+	cause := fmt.Sprintf("The command ended with status 7, and your program %s", endedHow(r.status))
+	if r.unwaited {
+		return cause + ": it has not waited for the command (waitid, or wait4), which would have told it the status."
+	}
+	return cause + "."
 }
 
 func (r *run) otherStreams() string {
