@@ -19,9 +19,9 @@ func TestExercises(t *testing.T) {
 	for n := range len(lessons) - 1 {
 		p := pageOf(t, lessons[n])
 		lesson := n + 2 // which one it leads to
-		want := p.exercise(checklist(lesson), hints(t, lesson))
-		if items := strings.Count(strings.Join(want, "\n"), "\n- [ ] "); items != len(checklist(lesson)) {
-			t.Errorf("%s: its section Your turn has %d requirements, expected %d: write one line  - [ ] …", p.name, items, len(checklist(lesson)))
+		want := p.exercise(check.Checklist(lesson), hints(t, lesson))
+		if items := strings.Count(strings.Join(want, "\n"), "\n- [ ] "); items != len(check.Checklist(lesson)) {
+			t.Errorf("%s: its section Your turn has %d requirements, expected %d: write one line  - [ ] …", p.name, items, len(check.Checklist(lesson)))
 		}
 		for i, name := range []string{"Hint 1", "Hint 2", "Hint 3"} {
 			if strings.Count(strings.Join(want, "\n"), "<summary>"+name+"</summary>") != 1 {
@@ -53,20 +53,6 @@ func pageOf(t *testing.T, lesson string) *page {
 		t.Fatal(err)
 	}
 	return parsePage("docs/"+lesson+".md", string(text))
-}
-
-// checklist is what the checker says of a program that is right.
-func checklist(lesson int) (items []string) {
-	r := check.Report{Lesson: lesson, Manners: []check.Verdict{{Lesson: lesson, Right: true}}}
-	for n := 1; n <= lesson; n++ {
-		for _, promise := range check.Promises(n) {
-			r.Promises = append(r.Promises, check.Verdict{Lesson: n, Right: true, Promise: promise})
-		}
-	}
-	for _, line := range r.Lines(1000, "") {
-		items = append(items, strings.TrimPrefix(line.Text, "✓ "))
-	}
-	return items
 }
 
 // hints are the three of docs/learn, each as the book prints it: prose, or a

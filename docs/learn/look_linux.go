@@ -18,6 +18,7 @@ type learner struct {
 	root, folder, name string
 	program            string // where it is built
 	laidOut            bool   // the folder is new
+	begins             int    // the lesson that it is a copy of then
 
 	lesson int // the exercise that is next; 0 when that is not known
 	done   int // the lesson that was just done, 0 for none
@@ -29,7 +30,7 @@ type learner struct {
 type result struct {
 	report  check.Report
 	manners []check.Verdict // of the lesson that was just done
-	broken  []string        // what the go tool says; nothing was run
+	broken  []check.Line    // it does not build, and why; nothing was run
 	err     error           // it could not be checked
 	took    time.Duration
 }
@@ -39,14 +40,8 @@ type result struct {
 func (l *learner) look(ctx context.Context, lesson int) (r result) {
 	began := time.Now()
 	defer func() { r.took = time.Since(began) }()
-	err := gotool.BuildProgram(l.root, l.folder, l.program)
-	var mistakes *gotool.DoesNotBuild
-	switch {
-	case errors.As(err, &mistakes):
-		r.broken = firstMistake(mistakes.Output, l.name)
-		return r
-	case err != nil:
-		r.broken = []string{err.Error()}
+	if err := gotool.BuildProgram(l.root, l.folder, l.program); err != nil {
+		r.broken = l.doesNotBuild(err)
 		return r
 	}
 	if r.report, r.err = check.Program(ctx, lastLesson, l.program); r.err != nil {
@@ -61,24 +56,17 @@ func (l *learner) look(ctx context.Context, lesson int) (r result) {
 	return r
 }
 
-// firstMistake is the first thing that the compiler says of the program in the
-// folder, in three lines at most.
-func firstMistake(output, folder string) (lines []string) {
-	all := strings.Split(output, "\n")
-	for _, line := range all {
-		if strings.HasPrefix(line, "# ") || line == "" {
-			continue
-		}
-		if len(lines) > 0 && !strings.HasPrefix(line, "\t") || len(lines) == 3 {
-			break
-		}
-		line = strings.TrimSpace(line)
-		if file, ok := strings.CutPrefix(line, "./"); ok {
-			line = filepath.Join(folder, file)
-		}
-		lines = append(lines, line)
+// doesNotBuild says why the program cannot be built.
+func (l *learner) doesNotBuild(err error) []check.Line {
+	var mistakes *gotool.DoesNotBuild
+	if errors.As(err, &mistakes) {
+		return check.DoesNotCompile(mistakes.Mistakes(l.name))
 	}
-	return lines
+	text := err.Error()
+	if _, err := os.Stat(l.folder); errors.Is(err, os.ErrNotExist) && canLayOut(l.folder) {
+		text = fmt.Sprintf("The folder %s is gone. Put your program back; or type q and start this again, which makes a new one.", l.name)
+	}
+	return []check.Line{{Kind: check.Bad, Text: "✗ " + text}}
 }
 
 // place takes over a result: the exercise that is next, and what was just done.

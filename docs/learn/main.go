@@ -14,14 +14,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -32,18 +30,21 @@ import (
 	"gonsrun/internal/proc"
 )
 
+// The flags have a set of their own: the test has some of the same names.
 var (
-	once = flag.Bool("once", false, "check once, and end with status 0 when all exercises are done")
-	impl = flag.String("impl", "mine", "look at the program in `DIR`")
+	flags = flag.NewFlagSet("learn", flag.ExitOnError)
+	once  = flags.Bool("once", false, "check once, and end with status 0 when all exercises are done")
+	impl  = flags.String("impl", "mine", "look at the program in `DIR`")
+	from  = flags.String("from", folders[1], "begin with a copy of `LESSON`, where there is no program yet")
 )
 
 func main() {
 	check.Main()
-	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), manual, "\nFlags:\n\n")
-		flag.PrintDefaults()
+	flags.Usage = func() {
+		fmt.Fprint(flags.Output(), manual, "\nFlags:\n\n")
+		flags.PrintDefaults()
 	}
-	flag.Parse()
+	flags.Parse(os.Args[1:])
 	status, err := learn()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -60,8 +61,8 @@ that is wrong. Enter shows a hint, q or Ctrl-C quits.
 
 // learn is main, with an exit status.
 func learn() (status int, err error) {
-	if flag.NArg() > 0 {
-		return 2, fmt.Errorf("there is no argument %q here. The manual: go run ./docs/learn -h", flag.Arg(0))
+	if flags.NArg() > 0 {
+		return 2, fmt.Errorf("there is no argument %q here. The manual: go run ./docs/learn -h", flags.Arg(0))
 	}
 	root, err := gotool.Repository()
 	if err != nil {
@@ -75,7 +76,9 @@ func learn() (status int, err error) {
 		folder = filepath.Join(root, folder)
 	}
 	l := &learner{root: root, folder: folder, name: *impl}
-	if l.laidOut, err = layOut(root, folder); err != nil {
+	lesson := filepath.Base(*from)
+	fmt.Sscanf(lesson, "step%d", &l.begins)
+	if l.laidOut, err = layOut(root, folder, lesson); err != nil {
 		return 1, err
 	}
 	enclosure.Sweep()
@@ -98,39 +101,6 @@ func learn() (status int, err error) {
 		return l.once(ctx)
 	}
 	return l.watch(ctx, terminal)
-}
-
-// firstProgram is where one starts: lesson 1.
-const firstProgram = "step01-exec/main.go"
-
-// layOut puts the first program into the folder mine, or another that begins so,
-// unless there is a folder. It belongs to who called sudo.
-func layOut(root, folder string) (done bool, err error) {
-	if _, err := os.Lstat(folder); err == nil || !strings.HasPrefix(filepath.Base(folder), "mine") {
-		return false, nil
-	}
-	text, err := os.ReadFile(filepath.Join(root, firstProgram))
-	if err != nil {
-		return false, err
-	}
-	var status unix.Stat_t // who owns the folder above owns the new one, when nobody called sudo
-	uid, gid := 0, 0
-	if caller, ok := gotool.SudoCaller(); ok {
-		uid, gid = caller.UID, caller.GID
-	} else if unix.Stat(filepath.Dir(folder), &status) == nil {
-		uid, gid = int(status.Uid), int(status.Gid)
-	}
-	if err := os.Mkdir(folder, 0o755); err != nil {
-		return false, err
-	}
-	file, err := os.OpenFile(filepath.Join(folder, "main.go"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return false, err
-	}
-	_, err = file.Write(text)
-	os.Chown(file.Name(), uid, gid)
-	os.Chown(folder, uid, gid)
-	return true, errors.Join(err, file.Close())
 }
 
 // typed is the line that starts the learner's program.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gonsrun/internal/check"
@@ -17,7 +18,7 @@ func (l *learner) screen(width, rows int) (lines []check.Line) {
 		lines = append(lines, check.Line{Kind: kind, Text: fmt.Sprintf(format, args...)})
 	}
 	if l.laidOut {
-		add(check.Plain, "The first program is in %s/main.go now. It is yours: open it in your editor.", l.name)
+		add(check.Plain, "A copy of lesson %d is in %s/main.go now. It is yours: open it in your editor.", l.begins, l.name)
 	}
 	if l.done > 0 {
 		s := stepOf(max(l.done, firstLesson))
@@ -27,7 +28,7 @@ func (l *learner) screen(width, rows int) (lines []check.Line) {
 				add(check.Plain, "For good citizenship one thing is missing: %s", m.Cause)
 			}
 		}
-		add(check.Plain, "To read: %s", check.Reading[l.done])
+		add(check.Note, "To read: %s", check.Reading[l.done])
 		add(check.Plain, "To compare: %s/main.go", folders[l.done])
 		add(check.Plain, "")
 	}
@@ -56,24 +57,14 @@ func (l *learner) screen(width, rows int) (lines []check.Line) {
 		}
 	}
 	lines = fold(lines, width)
-	for rows > 0 && len(lines) > rows {
-		last := lastOutput(lines)
-		if last < 0 {
-			break
+	for _, kind := range []check.Kind{check.Output, check.Note, check.Open} {
+		for i := len(lines) - 1; i >= 0 && rows > 0 && len(lines) > rows; i-- {
+			if lines[i].Kind == kind {
+				lines = slices.Delete(lines, i, i+1)
+			}
 		}
-		lines = append(lines[:last], lines[last+1:]...)
 	}
 	return lines
-}
-
-// lastOutput is the last line that can be left out: what the program printed.
-func lastOutput(lines []check.Line) int {
-	for i := len(lines) - 1; i >= 0; i-- {
-		if lines[i].Kind == check.Output {
-			return i
-		}
-	}
-	return -1
 }
 
 // verdict is what is right, and the one next thing that is wrong.
@@ -82,14 +73,12 @@ func (l *learner) verdict(width int) (lines []check.Line) {
 	case r.err != nil:
 		return []check.Line{{Kind: check.Bad, Text: "It could not be checked: " + r.err.Error()}}
 	case r.broken != nil:
-		lines = append(lines, check.Line{Kind: check.Bad, Text: "✗ It does not compile:"})
-		for _, text := range r.broken {
-			lines = append(lines, check.Line{Kind: check.Why, Text: "    " + text})
-		}
-		return lines
+		return r.broken
+	case l.lesson == 0 && r.took == 0:
+		return nil // it is looked at for the first time
 	case l.done > 0 || r.took == 0:
-		for _, text := range check.Promises(l.lesson) {
-			lines = append(lines, check.Line{Text: "· " + text})
+		for _, text := range check.Checklist(l.lesson) {
+			lines = append(lines, check.Line{Kind: check.Open, Text: "· " + text})
 		}
 		return lines
 	default:

@@ -23,6 +23,8 @@ const (
 	Why
 	Output
 	Title
+	Open // what has not been looked at yet
+	Note // what can be left out where there is no room
 )
 
 // Reading is what to read about a lesson.
@@ -33,6 +35,37 @@ var Reading = map[int]string{
 	4: "docs/step04-chroot.md; man 2 chroot, man 2 chdir",
 	5: "docs/step05-proc.md; man 7 mount_namespaces, man 2 mount",
 	6: "docs/step06-cgroups.md; man 7 cgroups",
+}
+
+// Citizenship is what is asked for beside the promises.
+const Citizenship = "Good citizenship: exit statuses, signals, stdin and stdout, -h."
+
+// Checklist is what a lesson's exercise asks for, one sentence each.
+func Checklist(lesson int) (items []string) {
+	if lesson > 1 {
+		items = append(items, promisedBy(lesson-1))
+	}
+	return append(append(items, Promises(lesson)...), Citizenship)
+}
+
+func promisedBy(lesson int) string {
+	if lesson == 1 {
+		return "What lesson 1 promises."
+	}
+	return fmt.Sprintf("What lessons 1 to %d promise.", lesson)
+}
+
+// DoesNotCompile is what is said instead of a report of a program with mistakes:
+// the first of them, what it means, and some others.
+func DoesNotCompile(first, others []string) (lines []Line) {
+	lines = append(lines, Line{"✗ It does not compile:", Bad})
+	for _, text := range first {
+		lines = append(lines, Line{"    " + text, Why})
+	}
+	for _, text := range others {
+		lines = append(lines, Line{"    " + text, Output})
+	}
+	return lines
 }
 
 // Lines is the report in at most 25 lines of at most width columns: what is right,
@@ -61,12 +94,8 @@ func (r Report) Lines(width int, typed string) (lines []Line) {
 			before = v.Lesson
 		}
 	}
-	switch wrong := r.broken(); {
-	case before == 0 || wrong != nil && wrong.Lesson <= before:
-	case before == 1:
-		add(Good, "✓ ", "What lesson 1 promises.")
-	default:
-		add(Good, "✓ ", fmt.Sprintf("What lessons 1 to %d promise.", before))
+	if wrong := r.broken(); before > 0 && (wrong == nil || wrong.Lesson > before) {
+		add(Good, "✓ ", promisedBy(before))
 	}
 	for _, v := range r.Promises {
 		if v.Lesson == r.Lesson || !v.Right {
@@ -75,17 +104,17 @@ func (r Report) Lines(width int, typed string) (lines []Line) {
 	}
 	for _, text := range Promises(r.Lesson) {
 		if !slices.ContainsFunc(r.Promises, func(v Verdict) bool { return v.Promise == text }) {
-			add(Plain, "· ", text) // not looked at yet
+			add(Open, "· ", text)
 		}
 	}
-	if len(r.Manners) > 0 {
-		last := r.Manners[len(r.Manners)-1]
-		if last.Right {
-			add(Good, "✓ ", "Good citizenship: exit statuses, signals, stdin and stdout, -h.")
-		} else {
-			add(Plain, "", "The lesson's promises are kept. What is missing is good citizenship:")
-			verdict(last)
-		}
+	switch n := len(r.Manners); {
+	case n == 0:
+		add(Open, "· ", Citizenship)
+	case r.Manners[n-1].Right:
+		add(Good, "✓ ", Citizenship)
+	default:
+		add(Plain, "", "The lesson's promises are kept. What is missing is good citizenship:")
+		verdict(r.Manners[n-1])
 	}
 	if wrong := r.broken(); wrong != nil {
 		about := wrong.Lesson
@@ -101,7 +130,7 @@ func (r Report) Lines(width int, typed string) (lines []Line) {
 			}
 			lines = append(lines, Line{"  │ " + text, Output})
 		}
-		add(Plain, "", "To read: "+Reading[about])
+		add(Note, "", "To read: "+Reading[about])
 	}
 	return lines
 }

@@ -46,14 +46,6 @@ func BuildProgram(root, folder, program string) error {
 	return err
 }
 
-// DoesNotBuild is the error of BuildProgram for a program with mistakes.
-type DoesNotBuild struct{ Source, Output string }
-
-// Error shows all that the go tool says.
-func (e *DoesNotBuild) Error() string {
-	return fmt.Sprintf("the program in %s does not build. The go tool says:\n%s", e.Source, e.Output)
-}
-
 // inModule reports whether a folder is in a Go module.
 func inModule(dir string) bool {
 	for ; dir != "/"; dir = filepath.Dir(dir) {

@@ -52,10 +52,13 @@ func parse(flags *flag.FlagSet, typed []string) []string {
 	flags.SetOutput(io.Discard)
 	err := flags.Parse(typed)
 	args := flags.Args()
-	empty := ""
+	empty, swallowed := "", ""
 	flags.Visit(func(f *flag.Flag) {
-		if f.Value.String() == "" {
+		switch f.Value.String() {
+		case "":
 			empty = f.Name
+		case "run":
+			swallowed = f.Name
 		}
 	})
 	switch {
@@ -66,6 +69,9 @@ func parse(flags *flag.FlagSet, typed []string) []string {
 		failUsage(err.Error())
 	case empty != "":
 		failUsage(fmt.Sprintf("-%s has an empty value", empty))
+	case swallowed != "" && (len(args) == 0 || args[0] != "run"):
+		name, _ := flag.UnquoteUsage(flags.Lookup(swallowed))
+		failUsage(fmt.Sprintf(`-%s has taken the word "run" for its %s, which must stand between the two`, swallowed, name))
 	case len(args) == 0:
 		failUsage(`what shall it do? There is no "run" and no command`)
 	case args[0] != "run":

@@ -167,11 +167,15 @@ func Find(command string, environment []string) string {
 
 // Environment is what the command gets to know of the world.
 func Environment() []string {
+	sign := "#"
+	if os.Geteuid() != 0 {
+		sign = "$"
+	}
 	return []string{
 		"PATH=/bin:/usr/bin:/sbin:/usr/sbin:/usr/local/bin",
 		"HOME=" + os.Getenv("HOME"),
 		"TERM=" + os.Getenv("TERM"),
-		"PS1=container:$PWD# ",
+		"PS1=container:$PWD" + sign + " ",
 	}
 }
 

@@ -1,6 +1,7 @@
 package lessontest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -60,7 +61,14 @@ func (l Lesson) checkImpl() int {
 	defer os.RemoveAll(dir)
 	os.Chmod(dir, 0o755)
 	program, err := l.build(dir, nil)
-	if err != nil {
+	var mistakes *gotool.DoesNotBuild
+	switch {
+	case errors.As(err, &mistakes):
+		for _, line := range check.DoesNotCompile(mistakes.Mistakes(filepath.Clean(*implDir))) {
+			fmt.Fprintln(os.Stderr, line.Text)
+		}
+		return 1
+	case err != nil:
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

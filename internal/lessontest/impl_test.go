@@ -33,13 +33,17 @@ func TestImplThatIsNoProgram(t *testing.T) {
 		dir + "/text":           "there is no Go program in " + dir + "/text",
 		dir + "/windows":        "there is no Go program in " + dir + "/windows",
 		dir + "/library":        "are of package library. A program is of package main",
-		dir + "/broken":         "the program in " + dir + "/broken does not build. The go tool says:",
-		dir + "/garbage":        "the program in " + dir + "/garbage does not build. The go tool says:",
+		dir + "/broken":         dir + "/broken/main.go:3:15: undefined: undefined\n    (Go knows no such name.",
+		dir + "/garbage":        dir + "/garbage/main.go:1:1: expected 'package', found this",
 		"./internal/lessontest": "are of package lessontest",
 	} {
 		result := RunCommand(t, "", tests("-impl", impl)).Exits(1).Prints("")
-		if !strings.HasPrefix(result.Stderr, "-impl "+impl+": ") || !strings.Contains(result.Stderr, says) {
-			result.fail("stderr begins with -impl %s and says %q", impl, says)
+		begins := "-impl " + impl + ": "
+		if strings.Contains(says, "main.go") {
+			begins = "✗ It does not compile:\n"
+		}
+		if !strings.HasPrefix(result.Stderr, begins) || !strings.Contains(result.Stderr, says) {
+			result.fail("stderr begins with %q and says %q", begins, says)
 		}
 	}
 }

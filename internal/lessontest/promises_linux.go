@@ -97,6 +97,7 @@ func (l Lesson) explainsUsage(t *testing.T) {
 	l.Type(t, "run", "-pause", "true").Prints("").Says(`"-pause" stands where the command should`).Exits(125)
 	l.Type(t, "-quiet=maybe", "run", "true").Prints("").Says("maybe").Exits(125)
 	l.Type(t, "-to", "", "run", "true").Prints("").Says("-to has an empty value").Exits(125)
+	l.Type(t, "-to", "run", "true").Prints("").Says(`-to has taken the word "run" for its FILE`).Exits(125)
 	l.Type(t, "-to", "/no/such/folder/file", "run", "true").Prints("").Says("/no/such/folder/file").Exits(125)
 	l.Type(t, "child", "true").Prints("").Says("nobody types it").Exits(125)
 }

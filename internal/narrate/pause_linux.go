@@ -31,7 +31,7 @@ type pause struct {
 }
 
 const (
-	prompt      = "Enter: next  c: to the end of this side  g: go on  q: quit "
+	prompt      = "Enter: next  c: until the other side's turn  g: go on  q: quit "
 	shortPrompt = "Enter: next  c  g: go on  q: quit " // for a narrow terminal
 )
 
