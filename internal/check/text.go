@@ -49,8 +49,11 @@ func Checklist(lesson int) (items []string) {
 }
 
 func promisedBy(lesson int) string {
-	if lesson == 1 {
+	switch lesson {
+	case 1:
 		return "What lesson 1 promises."
+	case 2:
+		return "What lessons 1 and 2 promise."
 	}
 	return fmt.Sprintf("What lessons 1 to %d promise.", lesson)
 }
@@ -71,68 +74,91 @@ func DoesNotCompile(first, others []string) (lines []Line) {
 // Lines is the report in at most 25 lines of at most width columns: what is right,
 // and the first that is wrong, why, and what the program printed. typed is the line
 // that starts the program.
-func (r Report) Lines(width int, typed string) (lines []Line) {
-	add := func(kind Kind, first, text string) {
-		for i, part := range Wrap(text, width-len([]rune(first))) {
-			if i > 0 {
-				first = strings.Repeat(" ", len([]rune(first)))
-			}
-			lines = append(lines, Line{first + part, kind})
-		}
-	}
-	verdict := func(v Verdict) {
-		if v.Right {
-			add(Good, "✓ ", v.Promise)
-			return
-		}
-		add(Bad, "✗ ", v.Promise)
-		add(Why, "    ", strings.ReplaceAll(v.Cause, "PROGRAM", typed))
-	}
-	before := 0
-	for _, v := range r.Promises {
-		if v.Right && v.Lesson < r.Lesson {
-			before = v.Lesson
-		}
-	}
-	if wrong := r.broken(); before > 0 && (wrong == nil || wrong.Lesson > before) {
-		add(Good, "✓ ", promisedBy(before))
+func (r Report) Lines(width int, typed string) []Line {
+	p := &paper{width: width, typed: typed}
+	wrong := r.broken()
+	if before := r.keptBefore(); before > 0 && (wrong == nil || wrong.Lesson > before) {
+		p.add(Good, "✓ ", promisedBy(before))
 	}
 	for _, v := range r.Promises {
 		if v.Lesson == r.Lesson || !v.Right {
-			verdict(v)
+			p.verdict(v)
 		}
 	}
 	for _, text := range Promises(r.Lesson) {
 		if !slices.ContainsFunc(r.Promises, func(v Verdict) bool { return v.Promise == text }) {
-			add(Open, "· ", text)
+			p.add(Open, "· ", text)
 		}
 	}
 	switch n := len(r.Manners); {
 	case n == 0:
-		add(Open, "· ", Citizenship)
+		p.add(Open, "· ", Citizenship)
 	case r.Manners[n-1].Right:
-		add(Good, "✓ ", Citizenship)
+		p.add(Good, "✓ ", Citizenship)
+		p.add(Note, "", "To read: "+Reading[r.Lesson])
 	default:
-		add(Plain, "", "The lesson's promises are kept. What is missing is good citizenship:")
-		verdict(r.Manners[n-1])
+		p.add(Plain, "", "The lesson's promises are kept. What is missing is good citizenship:")
+		p.verdict(r.Manners[n-1])
 	}
-	if wrong := r.broken(); wrong != nil {
+	if wrong != nil {
+		p.output(r.Output)
 		about := wrong.Lesson
 		if about == 1 { // it may be any of the calls that were added since
 			about = r.Lesson
 		}
-		if len(r.Output) > 0 {
-			add(Plain, "", "What your program printed:")
-		}
-		for _, text := range r.Output {
-			if runes := []rune(text); len(runes) > width-4 {
-				text = string(runes[:width-5]) + "…"
-			}
-			lines = append(lines, Line{"  │ " + text, Output})
-		}
-		add(Note, "", "To read: "+Reading[about])
+		p.add(Note, "", "To read: "+Reading[about])
 	}
-	return lines
+	return p.lines
+}
+
+// keptBefore is the last lesson before the report's with a promise that is kept.
+func (r Report) keptBefore() (lesson int) {
+	for _, v := range r.Promises {
+		if v.Right && v.Lesson < r.Lesson {
+			lesson = v.Lesson
+		}
+	}
+	return lesson
+}
+
+// paper is what a report is written on.
+type paper struct {
+	width int
+	typed string // the line that starts the program
+	lines []Line
+}
+
+// add writes a text in as many lines as it takes. What comes first is an indent for
+// the others.
+func (p *paper) add(kind Kind, first, text string) {
+	for i, part := range Wrap(text, p.width-len([]rune(first))) {
+		if i > 0 {
+			first = strings.Repeat(" ", len([]rune(first)))
+		}
+		p.lines = append(p.lines, Line{first + part, kind})
+	}
+}
+
+func (p *paper) verdict(v Verdict) {
+	if v.Right {
+		p.add(Good, "✓ ", v.Promise)
+		return
+	}
+	p.add(Bad, "✗ ", v.Promise)
+	p.add(Why, "    ", strings.ReplaceAll(v.Cause, "PROGRAM", p.typed))
+}
+
+// output writes what the program printed, each line cut where the paper ends.
+func (p *paper) output(printed []string) {
+	if len(printed) > 0 {
+		p.add(Plain, "", "What your program printed:")
+	}
+	for _, text := range printed {
+		if runes := []rune(text); len(runes) > p.width-4 {
+			text = string(runes[:p.width-5]) + "…"
+		}
+		p.lines = append(p.lines, Line{"  │ " + text, Output})
+	}
 }
 
 // broken is the first broken promise, nil for none.

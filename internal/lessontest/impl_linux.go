@@ -49,7 +49,7 @@ func (l Lesson) build(dir string, also []string) (program string, err error) {
 // docs/learn prints, too. It returns the exit status.
 func (l Lesson) checkImpl() int {
 	if os.Geteuid() != 0 {
-		stop(fmt.Errorf("nothing was tested: a check needs root's rights, and you are user %d. In the folder of the repository, type:\n  go test -exec sudo ./%s -impl %s",
+		stop(fmt.Errorf("nothing was tested: a check needs root's rights, and you are user %d. In the folder of the repository, type:\n  go test -v -exec sudo ./%s -impl %s",
 			os.Geteuid(), l.Name, shellQuote(*implDir)))
 	}
 	enclosure.Sweep()

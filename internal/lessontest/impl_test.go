@@ -73,7 +73,7 @@ func TestImplWithoutRights(t *testing.T) {
 		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}
 	result := RunCommand(t, "", command).Exits(1).Prints("").Says("nothing was tested")
-	if !strings.HasSuffix(result.Stderr, "\n  go test -exec sudo ./step03-pid -impl ./mine\n") {
+	if !strings.HasSuffix(result.Stderr, "\n  go test -v -exec sudo ./step03-pid -impl ./mine\n") {
 		result.fail("stderr ends with the line to type")
 	}
 }
