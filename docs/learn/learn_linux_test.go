@@ -238,12 +238,13 @@ func TestScreenFits(t *testing.T) {
 			for _, text := range check.Promises(n) {
 				v := check.Verdict{Lesson: n, Right: n < lesson, Promise: text}
 				if v.Right || len(l.last.report.Promises) == 0 || l.last.report.Promises[len(l.last.report.Promises)-1].Right {
-					v.Cause = strings.Repeat("four words of cause ", 10)
+					v.Cause = strings.Repeat("four words of cause ", 18)
 					l.last.report.Promises = append(l.last.report.Promises, v)
 				}
 			}
 		}
 		for l.hint = 0; l.hint <= 3; l.hint++ {
+			l.laidOut = l.hint == 0
 			lines := l.screen(79, 21)
 			if len(lines) > 21 {
 				t.Errorf("lesson %d with hint %d takes %d lines, and there are 21", lesson, l.hint, len(lines))

@@ -24,6 +24,7 @@ type learner struct {
 	done   int // the lesson that was just done, 0 for none
 	hint   int // how many of its hints are shown
 	last   result
+	doing  string // while the program is looked at: that it is
 }
 
 // result is what came of looking at the program once.

@@ -25,7 +25,7 @@ func (l *learner) screen(width, rows int) (lines []check.Line) {
 		add(check.Good, "✓ Lesson %d is done. %s", l.done, s.done)
 		for _, m := range l.last.manners {
 			if !m.Right {
-				add(check.Plain, "For good citizenship one thing is missing: %s", m.Cause)
+				add(check.Plain, "For good citizenship one thing is missing: %s", strings.ReplaceAll(m.Cause, "PROGRAM", l.typed()))
 			}
 		}
 		add(check.Note, "To read: %s", check.Reading[l.done])
@@ -42,7 +42,7 @@ func (l *learner) screen(width, rows int) (lines []check.Line) {
 		s := stepOf(l.lesson)
 		add(check.Title, "Exercise %d of %d: %s", l.lesson-1, lastLesson-1, s.title)
 		for _, line := range s.task {
-			add(check.Plain, "%s", line)
+			add(check.Task, "%s", line)
 		}
 		add(check.Plain, "  %s %s", l.typed(), s.try)
 		add(check.Plain, "")
@@ -56,13 +56,21 @@ func (l *learner) screen(width, rows int) (lines []check.Line) {
 			add(check.Plain, "%s", line)
 		}
 	}
-	lines = fold(lines, width)
+	return fit(fold(lines, width), rows)
+}
+
+// fit leaves out what there is no room for: first what the program printed, last what
+// is to be done, which stands on the page, too.
+func fit(lines []check.Line, rows int) []check.Line {
 	for _, kind := range []check.Kind{check.Output, check.Note, check.Open} {
 		for i := len(lines) - 1; i >= 0 && rows > 0 && len(lines) > rows; i-- {
 			if lines[i].Kind == kind {
 				lines = slices.Delete(lines, i, i+1)
 			}
 		}
+	}
+	if rows > 0 && len(lines) > rows {
+		lines = slices.DeleteFunc(lines, func(line check.Line) bool { return line.Kind == check.Task })
 	}
 	return lines
 }

@@ -13,6 +13,8 @@ import (
 
 // How often the files are looked at, and how long they must have been the same:
 // an editor may write them in pieces.
+const saving = "Saved. Building, and looking at what it does …"
+
 const (
 	lookEvery = 200 * time.Millisecond
 	settles   = 40 * time.Millisecond
@@ -31,7 +33,9 @@ func (l *learner) watch(ctx context.Context, t *terminal) (status int, err error
 	results := make(chan result)
 	var cancel context.CancelFunc = func() {}
 	looking := false
-	begin := func() {
+	begin := func(why string) {
+		l.doing = why
+		l.showAll(t)
 		var own context.Context
 		own, cancel = context.WithCancel(ctx)
 		looking = true
@@ -39,8 +43,7 @@ func (l *learner) watch(ctx context.Context, t *terminal) (status int, err error
 	}
 	saved := l.sources()
 	again := false // somebody has saved while we looked
-	begin()
-	t.show(l, "Looking at your program …")
+	begin("Looking at your program …")
 	for {
 		select {
 		case <-ctx.Done():
@@ -54,9 +57,10 @@ func (l *learner) watch(ctx context.Context, t *terminal) (status int, err error
 			cancel()
 			if again {
 				again = false
-				begin()
+				begin(saving)
 				continue
 			}
+			l.doing = ""
 			if ctx.Err() != nil {
 				continue
 			}
@@ -75,13 +79,12 @@ func (l *learner) watch(ctx context.Context, t *terminal) (status int, err error
 				}
 			}
 			saved = now
-			t.show(l, "Saved. Building, and looking at what it does …")
 			if looking {
 				again = true
 				cancel()
 				continue
 			}
-			begin()
+			begin(saving)
 		case key := <-t.keys:
 			switch key {
 			case 'q', 'Q', 4: // Ctrl-D
@@ -110,6 +113,9 @@ func (l *learner) watch(ctx context.Context, t *terminal) (status int, err error
 func (l *learner) showAll(t *terminal) {
 	keys := "Each time you save, it is looked at. Enter: a hint. q: quit."
 	switch {
+	case l.doing != "":
+		t.show(l, l.doing)
+		return
 	case l.lesson == 0:
 		keys = "Each time you save, it is looked at. q: quit."
 	case l.lesson > lastLesson:

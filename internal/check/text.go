@@ -25,6 +25,7 @@ const (
 	Title
 	Open // what has not been looked at yet
 	Note // what can be left out where there is no room
+	Task // what is to be done
 )
 
 // Reading is what to read about a lesson.
@@ -151,7 +152,7 @@ func (p *paper) verdict(v Verdict) {
 // output writes what the program printed, each line cut where the paper ends.
 func (p *paper) output(printed []string) {
 	if len(printed) > 0 {
-		p.add(Plain, "", "What your program printed:")
+		p.add(Output, "", "What your program printed:")
 	}
 	for _, text := range printed {
 		if runes := []rune(text); len(runes) > p.width-4 {

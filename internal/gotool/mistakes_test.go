@@ -18,6 +18,9 @@ func TestMistakes(t *testing.T) {
 		"main.go:17:1: package foo/bar is not in std (/usr/lib/go/src/foo/bar)": {
 			{"mine/main.go:17:1: package foo/bar is not in std (/usr/lib/go/src/foo/bar)", "(There is no such package. Is its path spelled right?)"},
 		},
+		"./main.go:40:11: declared and not used: err": {
+			{"mine/main.go:40:11: declared and not used: err", "(Nothing looks at this error. In the next line:  must(err))"},
+		},
 		"../elsewhere/main.go:3:1: no sentence that we know": {{"../elsewhere/main.go:3:1: no sentence that we know"}},
 		"go: the tool has a sentence without a file":         {{"go: the tool has a sentence without a file"}},
 		"# gonsrun/mine": {{"# gonsrun/mine"}},
