@@ -75,6 +75,9 @@ func learn() (status int, err error) {
 	if !filepath.IsAbs(folder) {
 		folder = filepath.Join(root, folder)
 	}
+	if _, err := os.Stat(folder); err != nil && !canLayOut(folder) {
+		return 1, fmt.Errorf("-impl %s: there is no such folder. A new one is made when its name begins with mine", *impl)
+	}
 	l := &learner{root: root, folder: folder, name: *impl}
 	lesson := filepath.Base(*from)
 	fmt.Sscanf(lesson, "step%d", &l.begins)

@@ -36,7 +36,11 @@ func (l *learner) screen(width, rows int) (lines []check.Line) {
 		add(check.Title, "All six lessons are done.")
 		add(check.Plain, "You know what a container is made of, for you have made one.")
 		add(check.Plain, "What is still missing, and how it is done: docs/final.md")
-		return fold(lines, width)
+		if r := l.last; r.err != nil || r.broken != nil || r.report.First() != "" {
+			add(check.Plain, "")
+			lines = append(lines, l.verdict(width)...)
+		}
+		return fit(fold(lines, width), rows)
 	}
 	if l.lesson > 0 {
 		s := stepOf(l.lesson)
@@ -91,7 +95,7 @@ func (l *learner) verdict(width int) (lines []check.Line) {
 		return lines
 	default:
 		report := r.report
-		report.Lesson = l.lesson
+		report.Lesson = min(l.lesson, lastLesson)
 		return report.Lines(width, l.typed())
 	}
 }
