@@ -46,7 +46,7 @@ func (r *run) noCommand() string {
 	case r.early:
 		return "Your program ended before the process that it made: it must wait for that (waitid, or wait4)."
 	case r.hung:
-		return "Your program did not start the command within 3 seconds. " + r.doing()
+		return fmt.Sprintf("Your program did not start the command within %s. %s", seconds(r.patience), r.doing())
 	case panicked != "":
 		return panicked
 	case made == nil:
@@ -145,7 +145,7 @@ func (r *run) noEnd() string {
 	case r.early:
 		return "Your program ended before its command did: it must wait for it (waitid, or wait4)."
 	case r.hung && !r.waitsForGroup():
-		return "3 seconds after the start there were still processes. " + r.doing()
+		return fmt.Sprintf("%s after the start there were still processes. %s", seconds(r.patience), r.doing())
 	}
 	return ""
 }

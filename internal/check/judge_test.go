@@ -3,6 +3,7 @@ package check
 import (
 	"regexp"
 	"testing"
+	"time"
 )
 
 // A container as lesson 5 builds it, as it would have been seen: the program is
@@ -10,8 +11,9 @@ import (
 func seen() *run {
 	clone := &call{pid: 10, thread: 10, name: "clone", text: "clone(…)", flags: newUTS | newPID | newNS, child: 20, answered: true}
 	r := &run{
-		typed: []string{"run", "/bin/sh", "-c", "script"},
-		first: 10, command: 20, status: 7, stdout: "ready\ngot go on\n", stderr: "oops\n",
+		patience: 3 * time.Second,
+		typed:    []string{"run", "/bin/sh", "-c", "script"},
+		first:    10, command: 20, status: 7, stdout: "ready\ngot go on\n", stderr: "oops\n",
 		hostname: [2]string{"host", "host"},
 		mounts:   [3]string{"1 0 8:1 / / rw shared:1 - ext4 x rw", "1 0 8:1 / / rw shared:1 - ext4 x rw", "1 0 8:1 / / rw shared:1 - ext4 x rw"},
 		processes: map[int]*process{

@@ -97,7 +97,7 @@ func exits(program string, expected int, args ...string) string {
 	case t == nil || status == expected:
 		return ""
 	case status == stillRunning:
-		return fmt.Sprintf("%s was still running after 3 seconds, expected: it ends with status %d.", typedLine(args), expected)
+		return fmt.Sprintf("%s was still running after %s, expected: it ends with status %d.", typedLine(args), seconds(patience), expected)
 	}
 	return fmt.Sprintf("%s %s, expected: exit status %d.", typedLine(args), endedHow(status), expected)
 }
@@ -159,7 +159,7 @@ func killed(program string) string {
 	unix.Kill(command, unix.SIGKILL)
 	switch status, ended := t.wait(); {
 	case !ended:
-		return "The command was killed, but your program was still running 3 seconds later."
+		return fmt.Sprintf("The command was killed, but your program was still running %s later.", seconds(patience))
 	case status != 128+9:
 		return fmt.Sprintf("The command was killed by signal 9, and your program %s, expected: status 137, which is 128+9.", endedHow(status))
 	}
@@ -188,9 +188,9 @@ func told(program string, lesson int) string {
 		case !ended && ignored&(1<<(sig-1)) != 0:
 			return fmt.Sprintf("Your program ignores %s: it should kill the container, and end.", name)
 		case !ended && lesson >= 3:
-			return fmt.Sprintf("%s was sent to your program, and one second later it was still running. It does not help to hand the signal on: number 1 gets no signal that it has no handler for, but SIGKILL. Kill the container with that.", name)
+			return fmt.Sprintf("%s was sent to your program, and it went on running. It does not help to hand the signal on: number 1 gets no signal that it has no handler for, but SIGKILL. Kill the container with that.", name)
 		case !ended:
-			return fmt.Sprintf("%s was sent to your program, and one second later it was still running. It should kill the container, and end.", name)
+			return fmt.Sprintf("%s was sent to your program, and it went on running. It should kill the container, and end.", name)
 		case !gone:
 			return fmt.Sprintf("%s ended your program, but these processes of its container live on: %s.", name, left)
 		case status != 128+int(sig) && status != -int(sig):
@@ -231,7 +231,7 @@ func interrupted(program string) string {
 	t.stdin.WriteString("go on\n")
 	switch status, ended := t.wait(); {
 	case !ended:
-		return "After Ctrl-C, which the command caught, your program was still running 3 seconds later."
+		return fmt.Sprintf("After Ctrl-C, which the command caught, your program was still running %s later.", seconds(patience))
 	case status == -int(unix.SIGINT) || status == 2 || status == 130:
 		return "Ctrl-C ended your program, while its command had caught it and went on. Your program must live as long as its command (signal.Notify, or signal.Ignore)."
 	case status != 7:

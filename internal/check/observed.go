@@ -3,6 +3,7 @@ package check
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // What the judgment knows of a run is in these values, and nowhere else: all of
@@ -11,7 +12,8 @@ import (
 // run is one run of the program.
 type run struct {
 	typed     []string // what stood behind the program's name
-	calls     []*call  // in the order in which they were asked
+	patience  time.Duration
+	calls     []*call // in the order in which they were asked
 	processes map[int]*process
 	first     int   // the pid of the program that was started
 	command   int   // the pid of the process that became the command, 0 for none

@@ -21,9 +21,6 @@ import (
 // insideVariable tells the first process of the enclosure what to check.
 const insideVariable = "GONSRUN_CHECK"
 
-// longest is how long a whole check may take.
-const longest = 40 * time.Second
-
 // ErrNotRoot is the error of Program for an ordinary user.
 var ErrNotRoot = errors.New("nothing was checked: it needs root's rights")
 
@@ -93,7 +90,8 @@ func Program(ctx context.Context, lesson int, program string) (Report, error) {
 	var answer, complaint bytes.Buffer
 	command.Stdout, command.Stderr = &answer, &complaint
 	command.WaitDelay = time.Second
-	ctx, cancel := context.WithTimeoutCause(ctx, longest, fmt.Errorf("the check was ended after %v", longest))
+	limit := longest * pace()
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the check was ended after %v", limit))
 	defer cancel()
 	if err := plan.Run(ctx, command); err != nil {
 		if text := strings.TrimSpace(complaint.String()); text != "" {
@@ -118,6 +116,7 @@ func inside(ctx context.Context, t task) (Report, error) {
 	if t.Lesson >= 4 {
 		rootfs.Prepare("") // most programs want it, and under the tracer it takes longer
 	}
+	slowDown()
 	before := allGroups()
 	r, err := record(ctx, t.Program, "run", "/bin/sh", "-c", script)
 	if err != nil {

@@ -14,15 +14,8 @@ import (
 	"gonsrun/internal/trace"
 )
 
-const (
-	patience     = 3 * time.Second      // without progress, then a program hangs
-	longestRun   = 9 * time.Second      // with all its progress
-	explaining   = time.Second          // a program may take so long to say where it is
-	settled      = 4 * time.Millisecond // nobody has made a call for so long
-	settlingEnds = 500 * time.Millisecond
-	quietCommand = 400 * time.Millisecond // a command that says nothing is looked at, nevertheless
-	mostMade     = 60                     // more processes make no container, but a loop
-)
+// More processes than these make no container, but a loop.
+const mostMade = 60
 
 // ready is what the command writes when it runs.
 const ready = "ready\n"
@@ -96,7 +89,7 @@ func record(ctx context.Context, program string, typed ...string) (*run, error) 
 	// All requests of ptrace(2) must come from one thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	r := &recorder{run: &run{typed: typed, processes: map[int]*process{}}, program: program, at: map[*trace.Thread]*trace.Call{}}
+	r := &recorder{run: &run{typed: typed, patience: patience, processes: map[int]*process{}}, program: program, at: map[*trace.Thread]*trace.Call{}}
 	r.hostname[0], r.mounts[0] = hostname(), mountTable()
 	groups := allGroups()
 	if err := r.start(); err != nil {
@@ -154,7 +147,7 @@ func (r *recorder) loop(ctx context.Context) {
 	stop := func() {
 		if lastChance == nil {
 			r.giveUp()
-			lastChance = time.After(2 * time.Second)
+			lastChance = time.After(2 * soon)
 		}
 	}
 	for {

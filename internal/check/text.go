@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Line is one line of a report, with what it is, for color.
@@ -186,3 +187,5 @@ func Wrap(text string, width int) (lines []string) {
 	}
 	return append(lines, line)
 }
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%d seconds", int(d.Seconds())) }

@@ -119,7 +119,7 @@ func (c *capture) soFar() string {
 func (t *trial) end() {
 	t.stdin.Close()
 	killAll()
-	t.until(time.Second, func() bool { return len(others()) == 0 })
+	t.until(soon, func() bool { return len(others()) == 0 })
 }
 
 // others lists the processes in the enclosure that live, without us.
@@ -157,8 +157,5 @@ func tried(program string, args ...string) (status int, t *trial) {
 	t.end()
 	return status, t
 }
-
-// soon is how long a program may take to end that was told to.
-const soon = time.Second
 
 const stillRunning = 1 << 16
