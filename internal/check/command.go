@@ -37,7 +37,10 @@ func (r *run) noCommand() string {
 	if c := r.lastFailure(); c != nil && !r.early {
 		return r.explain(c)
 	}
-	makers := where(r.find("clone", "clone3", "fork", "vfork"), func(c *call) bool { return worked(c) && c.pid == r.first })
+	makers := where(r.find("clone", "clone3", "fork", "vfork"), func(c *call) bool {
+		child := r.processes[c.child]
+		return worked(c) && c.pid == r.first && (child == nil || !child.tracer)
+	})
 	var made *process
 	if len(makers) > 0 {
 		made = r.processes[makers[len(makers)-1].child]
@@ -93,7 +96,10 @@ func (r *run) panicked() string {
 				"The last that was seen of it: " + at.waits("it waits") + "."
 		}
 		text := "Your program ended with a panic, before any process became the command: " + shorten(strings.TrimSpace(line))
-		if at.line != "" {
+		switch {
+		case at.itself != "":
+			text += ": " + at.waits("")
+		case at.line != "":
 			text += ", at " + at.line
 		}
 		return text + "."

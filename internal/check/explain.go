@@ -76,6 +76,9 @@ func (r *run) explain(c *call) string {
 		}
 		meaning = "there is no such file in this tree. cgroup v1 and v2 name some files differently, and in v1 each controller has a tree of its own"
 	}
+	if asked(r.find("clone", "clone3", "unshare"), newUser) != nil && c.errno == "EPERM" && !r.mapsUsers() {
+		meaning = "CLONE_NEWUSER was asked for, and in a new user namespace nobody is root until a map of users is written (UidMappings)"
+	}
 	if kind := otherKind(c); kind != "" {
 		meaning = fmt.Sprintf("the descriptor is of another kind of namespace (%s) than the flag asks for", kind)
 	}
@@ -90,6 +93,11 @@ func (r *run) explain(c *call) string {
 		}
 	}
 	return text
+}
+
+// mapsUsers reports whether a map for a user namespace was written.
+func (r *run) mapsUsers() bool {
+	return len(where(r.find("write"), func(c *call) bool { return path.Base(c.path) == "uid_map" })) > 0
 }
 
 // otherKind is the kind of namespace that a setns was given, when its flag asks

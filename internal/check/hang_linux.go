@@ -28,7 +28,7 @@ func (r *recorder) ask() bool {
 	if err != nil || caught&(1<<(unix.SIGABRT-1)) == 0 {
 		return false
 	}
-	r.asked, r.said = p.pid, len(r.output[1].soFar())
+	r.hangs, r.said = p.pid, len(r.output[1].soFar())
 	return unix.Tgkill(p.pid, p.busy, unix.SIGABRT) == nil
 }
 

@@ -36,7 +36,8 @@ type recorder struct {
 	held    *trace.Thread // the command, which waits until it is looked at
 	looked  bool
 	at      map[*trace.Thread]*trace.Call
-	asked   int               // the pid of a process that hangs, and was asked where
+	asked   map[string]bool   // the calls that were asked for, with their pids
+	hangs   int               // the pid of a process that hangs, and was asked where
 	said    int               // how much was on stderr then
 	groups  map[string]string // in which the program was started
 	over    bool
@@ -89,7 +90,7 @@ func record(ctx context.Context, program string, typed ...string) (*run, error) 
 	// All requests of ptrace(2) must come from one thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	r := &recorder{run: &run{typed: typed, patience: patience, processes: map[int]*process{}}, program: program, at: map[*trace.Thread]*trace.Call{}}
+	r := &recorder{run: &run{typed: typed, patience: patience, processes: map[int]*process{}}, program: program, at: map[*trace.Thread]*trace.Call{}, asked: map[string]bool{}}
 	r.hostname[0], r.mounts[0] = hostname(), mountTable()
 	groups := allGroups()
 	if err := r.start(); err != nil {
@@ -97,7 +98,7 @@ func record(ctx context.Context, program string, typed ...string) (*run, error) 
 	}
 	r.loop(ctx)
 	r.stdout, r.stderr = r.output[0].String(), r.output[1].String()
-	if p := r.processes[r.asked]; p != nil {
+	if p := r.processes[r.hangs]; p != nil {
 		p.doing = placeIn(r.stderr[r.said:]).waits(p.doing)
 		r.stderr = r.stderr[:r.said]
 	}
@@ -166,7 +167,7 @@ func (r *recorder) loop(ctx context.Context) {
 			for e, ok := r.tracer.Next(); ok; e, ok = r.tracer.Next() {
 				r.handle(e)
 			}
-			if r.tooMany || r.over && lastChance == nil || r.asked != 0 && r.processes[r.asked].ended {
+			if r.tooMany || r.over && lastChance == nil || r.hangs != 0 && r.processes[r.hangs].ended {
 				stop() // what lives on after the program's end does not live on
 			}
 		case <-tick:
