@@ -67,6 +67,11 @@ func (r *run) noCommand() string {
 		}
 		if lines := r.printed(); len(lines) > 0 {
 			text += " It said: " + lines[0]
+			for _, change := range r.rootChanges() {
+				if path.IsAbs(change.path) && strings.Contains(lines[0], "not found: "+change.path+" ") {
+					text += ". That is the path of the root: the command stands behind it among the arguments."
+				}
+			}
 		}
 		return text
 	}

@@ -67,6 +67,12 @@ func (r *run) explain(c *call) string {
 	}
 	if c.name == "execve" && c.errno == "ENOENT" && strings.HasPrefix(c.path, "/proc/") {
 		meaning = "there is no /proc in the root that the process has then"
+		for _, change := range r.rootChanges() {
+			if worked(change) && change.pid == r.first {
+				return fmt.Sprintf("%s was called on the host's side of your program, before it started itself again: in that root there is no %s. It comes after that, in the process that becomes the command.",
+					change.name, c.path)
+			}
+		}
 	}
 	if c.name == "openat" && (c.errno == "ENOENT" || c.errno == "EACCES") {
 		for _, removal := range r.find("rmdir", "unlinkat") {

@@ -41,6 +41,8 @@ func (r *run) outside() string {
 		switch {
 		case failed(last):
 			return r.explain(last)
+		case !strings.HasPrefix(last.path, "/") && !r.before(last, root):
+			return fmt.Sprintf(`%s begins at the working directory, and that is still outside, %s on the host: after chroot comes chdir("/").`, shorten(last.text), r.look.cwd)
 		case r.before(last, root):
 			return fmt.Sprintf(`%s came before %s: it led to a folder of the host's. After it comes chdir("/").`, shorten(last.text), root.name)
 		}
