@@ -27,7 +27,12 @@ func readBoard(narration string) map[string]boardPlace {
 	board := map[string]boardPlace{}
 	for _, cell := range boardCell.FindAllStringSubmatch(colors.ReplaceAllString(narration, ""), -1) {
 		fact, _, _ := strings.Cut(cell[3], "\n")
-		board[cell[1]] = boardPlace{cell[2], strings.TrimSpace(fact)}
+		fact = strings.TrimSpace(fact)
+		if fact == "see below" && cell[1] != "limits" { // it was too wide
+			_, fact, _ = strings.Cut(unwrap(narration), " "+cell[1]+": ")
+			fact, _, _ = strings.Cut(fact, " ")
+		}
+		board[cell[1]] = boardPlace{cell[2], fact}
 	}
 	return board
 }

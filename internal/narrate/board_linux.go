@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -128,7 +129,7 @@ func procPlace(ours, theirs view) place {
 // is not.
 func limitsPlace(ours, theirs view) place {
 	if theirs.cgroup == "" {
-		return place{name: "limits", state: none, fact: "no cgroups here"}
+		return place{name: "limits", state: none, fact: "no cgroups"}
 	}
 	p := place{name: "limits", state: hosts, fact: "no group"}
 	var limits []string
@@ -145,7 +146,7 @@ func limitsPlace(ours, theirs view) place {
 		}
 	}
 	if limits != nil {
-		p.state, p.fact, p.detail = own, "see below", strings.Join(limits, ", ")
+		p.state, p.fact, p.detail = own, below, strings.Join(limits, ", ")
 	}
 	return p
 }
@@ -322,14 +323,24 @@ func seccompPlace(ours, theirs view) place {
 	return place{name: "seccomp", state: own, fact: mode}
 }
 
-const minPlace = 30
+const (
+	minPlace   = 30
+	factColumn = 17 // where the fact of a place begins
+	below      = "see below"
+)
 
 // drawBoard is the board in lines of two places, or of one where the terminal is
-// narrow.
+// narrow. A fact that is too wide for its place stands below.
 func (p *printer) drawBoard(places []place) (all []line) {
 	column := p.columns
 	if column >= 2*minPlace {
 		column /= 2
+	}
+	places = slices.Clone(places)
+	for i, place := range places {
+		if width := column - factColumn; place.detail == "" && columns(place.fact) >= width && len(below) < width {
+			places[i].fact, places[i].detail = below, place.fact
+		}
 	}
 	all = p.lines(callStyle, "What the command will have of its own:")
 	rows := len(places)

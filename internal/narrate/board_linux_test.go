@@ -115,6 +115,26 @@ func TestSeccompPlace(t *testing.T) {
 	}
 }
 
+// An inode's number can be wider than its place: then it stands below, whole.
+func TestDrawBoardWideFact(t *testing.T) {
+	for columnsOfText, want := range map[int]string{
+		60: "□ root    host's see below\nroot: 0:39/10363968\n",
+		62: "□ root    host's 0:39/10363968\n",
+		40: "□ root    host's 0:39/10363968\n",
+		22: "□ root    host's 0:3…\n", // narrower than the hint itself
+	} {
+		p := printer{columns: columnsOfText}
+		places := []place{{name: "root", state: hosts, fact: "0:39/10363968"}}
+		var got strings.Builder
+		for _, line := range p.drawBoard(places) {
+			got.WriteString(line.styled + "\n")
+		}
+		if !strings.HasSuffix(got.String(), ":\n"+want) {
+			t.Errorf("%d columns: expected %q, got %q", columnsOfText, want, &got)
+		}
+	}
+}
+
 // Limits are a process's own only where one holds that does not hold for its
 // starter. Files stand for the cgroup tree here.
 func TestGroupLimits(t *testing.T) {
