@@ -154,16 +154,28 @@ func moveProcesses(from, to string) {
 	}
 }
 
-// makeGroup makes the groups in one tree, and reports whether it could.
+// makeGroup makes the groups in one tree, and reports whether it could. The limits
+// come before the group below: v1's devices and memory refuse some where there is one.
 func (tree Tree) makeGroup(name string, strict bool) bool {
 	tree.handDown(tree.Dir, "cpu", "memory", "pids")
 	group := filepath.Join(tree.Dir, name)
-	for _, dir := range []string{group, filepath.Join(group, GroupInside)} {
-		if unix.Mkdir(dir, 0o755) != nil {
-			return false
-		}
-		tree.copyCPUs(dir)
+	if !tree.makeFolder(group) {
+		return false
 	}
+	tree.limit(group, strict)
+	return tree.makeFolder(filepath.Join(group, GroupInside))
+}
+
+// makeFolder makes one group that takes processes.
+func (tree Tree) makeFolder(dir string) bool {
+	if unix.Mkdir(dir, 0o755) != nil {
+		return false
+	}
+	tree.copyCPUs(dir)
+	return true
+}
+
+func (tree Tree) limit(group string, strict bool) {
 	controllers, _ := os.ReadFile(group + "/cgroup.controllers")
 	tree.handDown(group, strings.Fields(string(controllers))...)
 
@@ -183,7 +195,6 @@ func (tree Tree) makeGroup(name string, strict bool) bool {
 			restrict(group) // or not: what the kernel cannot do, it cannot do
 		}
 	}
-	return true
 }
 
 // copyCPUs gives a group the CPUs and memory nodes of the group above: on v1, a
