@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/bits"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -332,34 +331,33 @@ const (
 // drawBoard is the board in lines of two places, or of one where the terminal is
 // narrow. A fact that is too wide for its place stands below.
 func (p *printer) drawBoard(places []place) (all []line) {
-	column := p.columns
-	if column >= 2*minPlace {
-		column /= 2
+	column, rows := p.columns, len(places)
+	if p.columns >= 2*minPlace {
+		column, rows = p.columns/2-1, (len(places)+1)/2
 	}
-	places = slices.Clone(places)
+	var cells []string
+	var details []line
 	for i, place := range places {
-		if width := column - factColumn; place.detail == "" && columns(place.fact) >= width && len(below) < width {
-			places[i].fact, places[i].detail = below, place.fact
+		width := column
+		if i >= rows { // the right column has what the left one leaves
+			width = p.columns - column - 1
 		}
+		if room := width - factColumn; place.detail == "" && columns(place.fact) > room && len(below) <= room {
+			place.fact, place.detail = below, place.fact
+		}
+		if place.detail != "" {
+			details = append(details, p.lines(plainStyle, place.name+": "+place.detail)...)
+		}
+		cells = append(cells, place.cell(width))
 	}
 	all = p.lines(callStyle, "What the command will have of its own:")
-	rows := len(places)
-	if column < p.columns {
-		rows = (len(places) + 1) / 2
-	}
-	for i := range rows {
-		text := places[i].cell(column)
-		if i+rows < len(places) {
-			text += places[i+rows].cell(column)
+	for i, text := range cells[:rows] {
+		if i+rows < len(cells) {
+			text += " " + cells[i+rows]
 		}
 		all = append(all, line{styled: strings.TrimRight(text, " "), columns: p.columns})
 	}
-	for _, place := range places {
-		if place.detail != "" {
-			all = append(all, p.lines(plainStyle, place.name+": "+place.detail)...)
-		}
-	}
-	return all
+	return append(all, details...)
 }
 
 // cell is a place in a column: ■ uts     own    [4026532201]
@@ -368,6 +366,6 @@ func (p place) cell(width int) string {
 	if p.state == own {
 		mark, style = "■", goodStyle
 	}
-	text := cut(fmt.Sprintf("%s %-8s%-7s%s", mark, p.name, p.state, p.fact), width-1)
+	text := cut(fmt.Sprintf("%s %-8s%-7s%s", mark, p.name, p.state, p.fact), width)
 	return style.Sprint(text) + strings.Repeat(" ", width-columns(text))
 }

@@ -117,20 +117,26 @@ func TestSeccompPlace(t *testing.T) {
 
 // An inode's number can be wider than its place: then it stands below, whole.
 func TestDrawBoardWideFact(t *testing.T) {
-	for columnsOfText, want := range map[int]string{
-		60: "□ root    host's see below\nroot: 0:39/10363968\n",
-		62: "□ root    host's 0:39/10363968\n",
-		40: "□ root    host's 0:39/10363968\n",
-		22: "□ root    host's 0:3…\n", // narrower than the hint itself
+	other := place{name: "uts", state: own, fact: "[4026532201]"}
+	root := place{name: "root", state: hosts, fact: "0:39/103639680"}
+	for _, test := range []struct {
+		columns int
+		places  []place
+		want    string
+	}{
+		{60, []place{other, root}, "■ uts     own    [4026532201] □ root    host's see below\nroot: 0:39/103639680\n"},
+		{61, []place{other, root}, "■ uts     own    [4026532201] □ root    host's 0:39/103639680\n"},
+		{61, []place{root, other}, "□ root    host's see below    ■ uts     own    [4026532201]\nroot: 0:39/103639680\n"},
+		{31, []place{root}, "□ root    host's 0:39/103639680\n"},
+		{22, []place{root}, "□ root    host's 0:39…\n"}, // narrower than the hint itself
 	} {
-		p := printer{columns: columnsOfText}
-		places := []place{{name: "root", state: hosts, fact: "0:39/10363968"}}
+		p := printer{columns: test.columns}
 		var got strings.Builder
-		for _, line := range p.drawBoard(places) {
+		for _, line := range p.drawBoard(test.places) {
 			got.WriteString(line.styled + "\n")
 		}
-		if !strings.HasSuffix(got.String(), ":\n"+want) {
-			t.Errorf("%d columns: expected %q, got %q", columnsOfText, want, &got)
+		if !strings.HasSuffix(got.String(), ":\n"+test.want) {
+			t.Errorf("%d columns: expected %q, got %q", test.columns, test.want, got.String())
 		}
 	}
 }
