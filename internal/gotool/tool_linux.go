@@ -127,9 +127,8 @@ func (u User) Credential() *syscall.Credential {
 
 // SudoCaller returns the user who called sudo.
 func SudoCaller() (User, bool) {
-	uid, err1 := strconv.Atoi(os.Getenv("SUDO_UID"))
-	gid, err2 := strconv.Atoi(os.Getenv("SUDO_GID"))
-	if os.Geteuid() != 0 || err1 != nil || err2 != nil || uid == 0 {
+	uid, gid, ok := proc.SudoCaller()
+	if !ok {
 		return User{}, false
 	}
 	caller := User{UID: uid, GID: gid}

@@ -577,6 +577,28 @@ func (l Lesson) jsonFields(t *testing.T) {
 	}
 }
 
+// jsonInFile has stderr in a file that had a line before: it gets no empty line, but
+// the line's end that the command has left out.
+func (l Lesson) jsonInFile(t *testing.T, script string, half bool) {
+	for _, flag := range []int{os.O_TRUNC, os.O_APPEND} {
+		stderr, err := os.OpenFile(filepath.Join(t.TempDir(), "stderr"), os.O_CREATE|os.O_WRONLY|flag, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stderr.Close()
+		stderr.WriteString("before\n")
+		command := l.command("-json", "run", "/bin/sh", "-c", script)
+		command.Stderr = stderr
+		if err := command.Run(); err != nil {
+			t.Fatal(err)
+		}
+		text, _ := os.ReadFile(stderr.Name())
+		if strings.Contains(string(text), "\n\n") || half != strings.Contains(string(text), "half a line\n{") {
+			t.Errorf("%s: no empty line in the file, and no record behind a half line:\n%s", script, text)
+		}
+	}
+}
+
 // jsonBeginsLine has a command that leaves a line unfinished.
 func (l Lesson) jsonBeginsLine(t *testing.T) {
 	command := `printf 'half a line' >&2; exit 7`
@@ -597,6 +619,9 @@ func (l Lesson) jsonBeginsLine(t *testing.T) {
 	if halves != 1 || records < 5 || !strings.Contains(result.Stderr, `"call":"waitid"`) {
 		result.fail("the half line once, and records before and after it")
 	}
+	l.jsonInFile(t, "true", false)
+	l.jsonInFile(t, "echo a line >&2", false)
+	l.jsonInFile(t, "printf 'half a line' >&2", true)
 	// In text, on a terminal: the narration goes on in a line of its own.
 	term := NewTerminal(t, 100, l.command("run", "/bin/sh", "-c", command))
 	if status := term.Wait(); status != 7 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -180,6 +181,23 @@ func (l Lesson) narratesTo(t *testing.T) {
 	result.Stderr = string(written)
 	if n := len(result.Narrated()); n < 5 {
 		t.Errorf("-json -to FILE: %d records", n)
+	}
+
+	// Under sudo a new file belongs to who called that, and an old one stays whose it is.
+	if os.Geteuid() == 0 {
+		file := filepath.Join(dir, "sudo")
+		command := func(uid string) *exec.Cmd {
+			command := l.command("-to", file, "run", "true")
+			command.Env = append(command.Env, "SUDO_UID="+uid, "SUDO_GID=4243")
+			return command
+		}
+		for _, uid := range []string{"4242", "4244"} {
+			RunCommand(t, "", command(uid)).Exits(0)
+			var st unix.Stat_t
+			if unix.Stat(file, &st); st.Uid != 4242 || st.Gid != 4243 {
+				t.Errorf("-to FILE under sudo: the file belongs to %d:%d, and not to the caller, 4242:4243", st.Uid, st.Gid)
+			}
+		}
 	}
 
 	// Another terminal: its width and color.

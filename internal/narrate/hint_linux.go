@@ -22,14 +22,15 @@ const (
 	hintNamespaceMax  = "The limit for namespaces is reached. See it and raise it, for instance:\n  sysctl user\n  sudo sysctl -w user.max_pid_namespaces=1000"
 	hintNoNamespace   = "This kernel was built without one of these namespaces. See which it has:\n  ls /proc/self/ns"
 	hintNoProcess     = "No more processes: a limit of this session or of its cgroup is reached. See which:\n  ulimit -u\n  cat /sys/fs/cgroup/pids.max"
-	hintReadOnly      = "This tree is mounted read-only, as in a Docker container that was started without --privileged. Type:\n  docker run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun"
-	hintProcMount     = "The root file system has no folder /proc to mount on. Make it:\n  mkdir DIR/proc"
+	hintReadOnly      = "This tree is mounted read-only. See how, and where:\n  findmnt --target DIR"
+	hintDockersTree   = "A Docker container has this tree read-only, when it was started without --privileged. Type:\n  docker run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun"
+	hintMount         = "What to mount is not there, or the folder to mount it on. For a /proc in a root file system, make one:\n  mkdir DIR/proc"
 )
 
 // Hints lists every hint, for the test that the book explains each.
 func Hints() []string {
 	return []string{HintNotFound, HintNotExecutable, hintInterpreter, hintFormat, hintNotRoot,
-		hintNotPrivileged, hintNamespaceMax, hintNoNamespace, hintNoProcess, hintReadOnly, hintProcMount}
+		hintNotPrivileged, hintNamespaceMax, hintNoNamespace, hintNoProcess, hintReadOnly, hintDockersTree, hintMount}
 }
 
 // Hint says what the reader can do about a call that failed, "" when there is
@@ -50,6 +51,8 @@ func Hint(call string, errno syscall.Errno, status, root string) string {
 		return fmt.Sprintf(hintNotRoot, root)
 	case refused && !mayAdminister(status):
 		return hintNotPrivileged
+	case errno == unix.EROFS && user == "0" && !mayAdminister(status):
+		return hintDockersTree
 	case errno == unix.EROFS:
 		return hintReadOnly
 	case call == "clone" && errno == unix.ENOSPC:
@@ -59,7 +62,7 @@ func Hint(call string, errno syscall.Errno, status, root string) string {
 	case call == "clone" && errno == unix.EAGAIN:
 		return hintNoProcess
 	case call == "mount" && errno == unix.ENOENT:
-		return hintProcMount
+		return hintMount
 	}
 	return ""
 }

@@ -31,8 +31,11 @@ func TestHint(t *testing.T) {
 		{"clone", unix.ENOSPC, wholeRoot, hintNamespaceMax},
 		{"clone", unix.EINVAL, wholeRoot, hintNoNamespace},
 		{"clone", unix.EAGAIN, wholeRoot, hintNoProcess},
-		{"mount", unix.ENOENT, wholeRoot, hintProcMount},
-		{"mkdirat", unix.EROFS, wholeRoot, hintReadOnly},
+		{"mount", unix.ENOENT, wholeRoot, hintMount},
+		{"mkdirat", unix.EROFS, dockersRoot, hintDockersTree},
+		{"mkdirat", unix.EROFS, wholeRoot, hintReadOnly}, // a machine of one's own, or the enclosure
+		{"mkdirat", unix.EROFS, ordinaryUser, hintReadOnly},
+		{"mkdirat", unix.EROFS, "", hintReadOnly},
 		{"chdir", unix.EIO, wholeRoot, ""},
 		{"clone", unix.EPERM, ordinaryUser, hintNotRoot},
 		{"openat", unix.EACCES, ordinaryUser, hintNotRoot},

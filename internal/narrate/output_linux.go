@@ -2,6 +2,7 @@ package narrate
 
 import (
 	"os"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -100,6 +101,28 @@ func (o *output) size() (columns int, terminal bool) {
 		return defaultWidth, true
 	}
 	return int(size.Col), true
+}
+
+// beginsLine reports whether what is written next will begin a line. That is known of
+// a file, whose byte before says so.
+func (o *output) beginsLine() bool {
+	var st unix.Stat_t
+	flags, err := unix.FcntlInt(uintptr(o.fd), unix.F_GETFL, 0)
+	if err != nil || unix.Fstat(o.fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return false
+	}
+	end := st.Size
+	if flags&unix.O_APPEND == 0 {
+		end, _ = unix.Seek(o.fd, 0, unix.SEEK_CUR)
+	}
+	file, err := os.Open("/proc/self/fd/" + strconv.Itoa(o.fd)) // ours can only be written
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	last := make([]byte, 1)
+	_, err = file.ReadAt(last, end-1)
+	return end == 0 || err == nil && last[0] == '\n'
 }
 
 // colored reports whether the narration has color. The package color looks at

@@ -37,13 +37,15 @@ func (w *watcher) record(t *told) record {
 	}
 }
 
-// json prints the record of an answered call, whole and in a line of its own.
+// json prints the record of an answered call, whole and in a line of its own. After
+// the command, which may have left a line unfinished, an empty line can stand before
+// it: in a pipe or on a terminal nobody can look whether that is needed.
 func (p *printer) json(r record) {
 	var b strings.Builder
-	if p.foreign { // the command may have begun a line
+	if p.foreign && !p.out.beginsLine() {
 		b.WriteString("\n")
-		p.foreign = false
 	}
+	p.foreign = false
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	if encoder.Encode(r) == nil {

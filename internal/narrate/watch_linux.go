@@ -100,10 +100,20 @@ func tracedByUs() bool {
 }
 
 // openTo opens the file, or the other terminal, that the narration goes to. An
-// error ends the program, before it has done anything.
+// error ends the program, before it has done anything. A new file belongs to the user
+// who called sudo.
 func openTo(file string) int {
 	// Without O_NONBLOCK a FIFO that nobody reads would be waited for.
-	fd, err := unix.Open(file, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o666)
+	const flags = unix.O_WRONLY | unix.O_NOCTTY | unix.O_NONBLOCK | unix.O_CLOEXEC
+	fd, err := unix.Open(file, flags|unix.O_CREAT|unix.O_EXCL, 0o666)
+	if uid, gid, ok := proc.SudoCaller(); ok && err == nil {
+		unix.Fchown(fd, uid, gid)
+	}
+	if err == unix.EEXIST {
+		// Without O_CREAT, since in /tmp that refuses root the files of others (see
+		// fs.protected_regular in proc_sys_fs(5)).
+		fd, err = unix.Open(file, flags|unix.O_TRUNC, 0)
+	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "-to %s: open: %v (%s). Give a file that you may write, or a terminal (type  tty  in it)\n",
 			safe(file), err, unix.ErrnoName(err.(syscall.Errno)))
