@@ -33,6 +33,7 @@ func (l Lesson) Narration(t *testing.T) {
 		{"123456", "the text tells the same calls as -json", Lesson.textEqualsJSON},
 		{"123456", "the text is the same at every run", Lesson.sameText},
 		{"3", "the text is the same beside two busy loops", Lesson.sameTextBusy},
+		{"3", "the text is the same where the host's side runs late", Lesson.sameTextLate},
 		{"123456", "-quiet says nothing", Lesson.quietIsQuiet},
 		{"123456", "-json has the fields that it should have", Lesson.jsonFields},
 		{"3", "-json begins a line, whatever the command has left there", Lesson.jsonBeginsLine},

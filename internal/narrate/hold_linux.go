@@ -11,8 +11,22 @@ import (
 	"gonsrun/internal/trace"
 )
 
-// holdPatience ends the holding of the container's side, whatever the host's does.
-const holdPatience = 2 * time.Second
+// The holding of the container's side ends, whatever the host's does, when that has had
+// so much processor time meanwhile, and not slept; or after so long a time, which must be
+// longer: a busy machine lets the host's side run late.
+const (
+	holdWork     = 2 * time.Second
+	holdPatience = 10 * time.Second
+)
+
+func (w *watcher) beginPatience() { w.since, w.used = time.Now(), proc.Used(w.host.ID) }
+
+func (w *watcher) patienceEnds() bool {
+	if !proc.IsOurs() {
+		return time.Since(w.since) > holdWork
+	}
+	return proc.Used(w.host.ID)-w.used > holdWork || time.Since(w.since) > holdPatience
+}
 
 // lookAsleep lets the container's side go on when the host's side does nothing
 // anymore: all its threads sleep, and have done so since the last look. While Ctrl-Z
@@ -35,7 +49,7 @@ func (w *watcher) lookAsleep() {
 	}
 	same := now != nil && strings.Join(now, ",") == strings.Join(w.asleep, ",")
 	w.asleep = now
-	if same || len(w.host.Threads) == 0 || time.Since(w.since) > holdPatience && w.pause.waitsFor == nil {
+	if same || len(w.host.Threads) == 0 || w.pause.waitsFor == nil && w.patienceEnds() {
 		w.release()
 	}
 }

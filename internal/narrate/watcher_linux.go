@@ -51,6 +51,7 @@ type watcher struct {
 	holding *trace.Thread // the container's side, until the host's waits
 	asleep  []string      // what the host's threads looked like
 	since   time.Time     // when the holding began
+	used    time.Duration // the processor time that the host's side had had by then
 	halted  bool          // Ctrl-Z has stopped the host's side
 }
 
@@ -216,7 +217,8 @@ func (w *watcher) handle(e trace.Event) bool {
 		w.stopped(e)
 	case trace.Resumed:
 		if e.Thread.Process == w.host {
-			w.halted, w.since = false, time.Now()
+			w.halted = false
+			w.beginPatience()
 		}
 		w.pause.resumes()
 		w.tracer.Continue(e.Thread)
@@ -404,7 +406,8 @@ func (w *watcher) execed(e trace.Event) {
 	case !w.runsProgram(p, t):
 		w.letGo(p)
 	case p == w.container && w.holding == nil && !w.began:
-		w.holding, w.since = e.Thread, time.Now()
+		w.holding = e.Thread
+		w.beginPatience()
 	default:
 		w.tracer.Continue(e.Thread)
 	}

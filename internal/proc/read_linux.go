@@ -4,6 +4,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,6 +47,22 @@ func Field(status, field string) string {
 	}
 	value, _, _ := strings.Cut(rest, "\n")
 	return strings.TrimSpace(value)
+}
+
+// tick is the unit of processor time in /proc/PID/stat, on every kernel that Go runs on.
+const tick = time.Second / 100
+
+// Used is the processor time that a process has had, 0 for one that is gone. See
+// proc_pid_stat(5).
+func Used(pid int) time.Duration {
+	text := Read("/proc/" + strconv.Itoa(pid) + "/stat")
+	fields := strings.Fields(text[strings.LastIndex(text, ")")+1:]) // the name before may be any text
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * tick
 }
 
 // Namespace identifies a namespace of a process: uts:[4026531838]. It is "" for
