@@ -1,16 +1,104 @@
 package narrate
 
-// Story says what Beside tells of.
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Story says what is told, and how.
 type Story struct {
 	Program  string   // the name that records have in "lesson"
 	Settings Settings // how to narrate
 	AsRoot   string   // the line to type that does the same as root, for hints
 	Explains bool     // the program that this process becomes is somebody else's
-	Source   string   // its main.go, whose comments say why; "" for none
+	Source   string   `json:"-"` // its main.go, whose comments say why; "" for none
+}
+
+// brief is what the narrator is told at its start.
+type brief struct {
+	Story
+	Lesson bool // Watch has started it: two sides, one container, told in one order
+}
+
+// String is the brief as an argument of the narrator's.
+func (b brief) String() string {
+	text, _ := json.Marshal(b)
+	return string(text)
+}
+
+// ourBrief is what this process was started to narrate, if it is a narrator.
+func ourBrief() (b brief, ok bool) {
+	if len(os.Args) != 3 || os.Args[1] != watchWord || !isSocket(leaveFD) {
+		return brief{}, false
+	}
+	return b, json.Unmarshal([]byte(os.Args[2]), &b) == nil
+}
+
+// Serve makes this process the narrator, and ends it after that, if Beside has
+// started it as one. A program that calls Beside calls Serve first of all.
+func Serve() {
+	if b, ok := ourBrief(); ok {
+		become(b)
+		os.Exit(0)
+	}
 }
 
 // Beside narrates what this process does from here on, and all that it starts: as
-// Watch does, but of any program. It returns when the narrator has seized this
-// process, or has said that it cannot.
+// Watch does, but of any program, with the catalogue's sentences. It returns when the
+// narrator has seized this process, or when one sentence has said why it cannot. With
+// Settings.Quiet it does nothing.
 func Beside(s Story) {
+	if s.Settings.Quiet {
+		return
+	}
+	if !offer(s.Source) {
+		beside(brief{Story: s})
+	}
+}
+
+// beside starts the narrator, or says why it cannot watch.
+func beside(b brief) {
+	to := 2
+	if b.Settings.To != "" {
+		to = openTo(b.Settings.To)
+	}
+	err := start(b, to)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "The narrator cannot watch: %v. The program goes on, silently.\n", err)
+	}
+	isWatched(err == nil)
+}
+
+// watched is whether the narrator watches this process; nil until somebody knows or asks.
+var watched *bool
+
+func isWatched(is bool) bool {
+	watched = &is
+	return is
+}
+
+// Watched reports whether the narrator watches this process: then it tells what
+// failed and what to do about it, and the program need not. A process that another
+// one of the same program has started asks while it sees the host's /proc.
+func Watched() bool {
+	if watched == nil {
+		isWatched(tracedByUs())
+	}
+	return *watched
+}
+
+// offerOption is an option of prctl(2) that no kernel has. A program that calls Watch
+// makes this call first: to the kernel it means nothing, but a narrator that watches
+// already, as "final explain" does, takes the source from it, and answers.
+const offerOption = 0x476f4e73 // GoNs
+
+// offer offers this program's source to a narrator that watches already. It reports
+// whether one does.
+func offer(source string) bool {
+	_, _, errno := unix.RawSyscall(unix.SYS_PRCTL, offerOption, uintptr(unsafe.Pointer(unsafe.StringData(source))), uintptr(len(source)))
+	return errno == unix.EALREADY && isWatched(true)
 }

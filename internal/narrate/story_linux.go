@@ -97,7 +97,7 @@ func (w *watcher) belongs(t *told, frames []frame) bool {
 		if t.call.Waits() && (w.container == nil || !t.call.WaitsFor(w.container.ID)) {
 			return false
 		}
-		t.reason = w.program.reason(frames)
+		t.reason = w.programs.reason(t.thread, frames)
 		return !t.call.MakesProcess() || len(namespaceKinds(t.call.CloneFlags())) > 0 || t.reason.commented
 	case !w.isContainer(p):
 		if t.call.Name() != "execve" || w.container != nil || p.Parent != w.host || !isProgram(t.thread, t.call.Path) {
@@ -105,7 +105,7 @@ func (w *watcher) belongs(t *told, frames []frame) bool {
 		}
 		w.container, w.pidInside = p, p.ID
 	}
-	t.reason = w.program.reason(frames)
+	t.reason = w.programs.reason(t.thread, frames)
 	return true
 }
 

@@ -30,7 +30,7 @@ type record struct {
 
 func (w *watcher) record(t *told) record {
 	return record{
-		Lesson: w.manual.Program, Side: t.speaker.side, PID: t.speaker.pid,
+		Lesson: w.Program, Side: t.speaker.side, PID: t.speaker.pid,
 		Call: t.call.Name(), Args: strings.Join(t.call.Arguments, ", "),
 		Ret: t.call.Return(), Errno: errnoName(t.call.Errno()),
 		Why: t.reason.why, Man: manualPage(t.call), File: t.reason.file, Line: t.reason.line,
@@ -101,7 +101,7 @@ func (w *watcher) answer(t *told, child *trace.Process) {
 	if t.waits {
 		w.print.foreign = w.print.foreign || w.began
 	}
-	if w.settings.JSON {
+	if w.Settings.JSON {
 		w.print.json(w.record(t))
 		return
 	}
@@ -191,12 +191,12 @@ func (w *watcher) hint(t *told) string {
 		return ""
 	}
 	status := proc.Read(fmt.Sprintf("/proc/%d/status", t.thread.ID))
-	return Hint(t.call.Name(), errno, status, w.asRoot)
+	return Hint(t.call.Name(), errno, status, w.AsRoot)
 }
 
 // remark adds a sentence of the narrator's own to a call.
 func (w *watcher) remark(t *told, text string) {
-	if !w.settings.JSON {
+	if !w.Settings.JSON {
 		w.print.look()
 		w.print.more(t.speaker, w.print.lines(plainStyle, text))
 	}

@@ -17,10 +17,9 @@ import (
 
 // The narrator is this program once more, started beside it as "strace -D" does:
 //
-//	/proc/self/exe watch WORDS ARG…
+//	/proc/self/exe watch STORY
 //
-// WORDS start the program as root, ARG… are the program's own arguments.
-// These file descriptors it inherits beside stderr:
+// STORY is a brief in JSON. These file descriptors the narrator inherits beside stderr:
 const (
 	watchWord = "watch"
 	leaveFD   = 3 // a socket: the program says that it may be seized, and hears that it is
@@ -39,30 +38,26 @@ const leavePatience = 10 * time.Second
 // source is the program's main.go. The comment above a line is why the call is
 // made that this line makes.
 func Watch(source string) {
-	if len(os.Args) > 2 && os.Args[1] == watchWord && isSocket(leaveFD) {
-		become(source)
+	if b, ok := ourBrief(); ok {
+		b.Source = source
+		become(b)
 		os.Exit(0)
 	}
 	if isSecondHalf() {
-		watched = tracedByUs()
+		Watched()
 		return
 	}
 	settings, ok := typedSettings(os.Args[1:])
 	if !ok || settings.Quiet {
 		return
 	}
-	to := 2
-	if settings.To != "" {
-		to = openTo(settings.To)
+	if offer(source) {
+		return
 	}
-	err := start(ParseManual(source), to)
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "The narrator cannot watch: %v. The program goes on, silently.\n", err)
-	}
-	watched = err == nil
+	manual := ParseManual(source)
+	words := proc.Typed(manual.Program, strings.Contains(manual.Text, "sudo"))
+	beside(brief{Lesson: true, Story: Story{Program: manual.Program, Settings: settings, AsRoot: words + " " + proc.Words(os.Args[1:])}})
 }
-
-var watched bool
 
 // typedSettings reads the narrator's flags from what was typed. It reports false
 // for what is no run: bad usage, which the program itself will answer.
@@ -87,10 +82,6 @@ func isSecondHalf() bool {
 	}
 	return proc.IsOurs() && proc.SameFile("/proc/self/exe", "/proc/"+strconv.Itoa(os.Getppid())+"/exe")
 }
-
-// Watched reports whether the narrator watches this process: then it tells what
-// failed and what to do about it, and the program need not.
-func Watched() bool { return watched }
 
 // tracedByUs reports whether this process's tracer is the narrator. It is asked
 // at the start, before a new root hides /proc.
@@ -129,7 +120,7 @@ func isSocket(fd int) bool {
 }
 
 // start starts the narrator, and waits until it has seized this process.
-func start(manual Manual, to int) error {
+func start(b brief, to int) error {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("socketpair: %w", err)
@@ -140,8 +131,7 @@ func start(manual Manual, to int) error {
 		unix.Close(pair[1])
 		return fmt.Errorf("open /dev/null: %w", err)
 	}
-	words := proc.Typed(manual.Program, strings.Contains(manual.Text, "sudo"))
-	pid, err := syscall.ForkExec("/proc/self/exe", append([]string{os.Args[0], watchWord, words}, os.Args[1:]...), &syscall.ProcAttr{
+	pid, err := syscall.ForkExec("/proc/self/exe", []string{os.Args[0], watchWord, b.String()}, &syscall.ProcAttr{
 		Env: os.Environ(),
 		// Stdin and stdout are the program's alone: a pipe ends when that ends.
 		Files: []uintptr{uintptr(null), uintptr(null), 2, uintptr(pair[1]), uintptr(to)},

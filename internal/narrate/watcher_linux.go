@@ -19,10 +19,8 @@ import (
 // watcher narrates one run of a program.
 type watcher struct {
 	tracer   *trace.Tracer
-	settings Settings
-	manual   Manual
-	asRoot   string // the line to type as root
-	program  *program
+	brief
+	programs programs
 	print    *printer
 	pause    *pause
 
@@ -68,14 +66,12 @@ type told struct {
 }
 
 // become makes this process the narrator of the one that started it.
-func become(source string) {
+func become(b brief) {
 	// All requests of ptrace(2) must come from one thread.
 	runtime.LockOSThread()
 	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU, unix.SIGHUP, unix.SIGPIPE)
 	unix.CloseOnExec(leaveFD)
-	args := os.Args[3:]
-	settings, _ := typedSettings(args)
-	w := &watcher{settings: settings, manual: ParseManual(source), asRoot: os.Args[2] + " " + proc.Words(args), program: newProgram(source), commands: map[*trace.Process][]string{}}
+	w := &watcher{brief: b, programs: newPrograms(b.Source), commands: map[*trace.Process][]string{}}
 
 	if n, err := retried(func() (int, error) { return unix.Read(leaveFD, make([]byte, 1)) }); n != 1 || err != nil {
 		return // the program has ended before it could say anything
@@ -102,10 +98,10 @@ func become(source string) {
 	}
 	unix.Close(leaveFD)
 	to := newOutput(narrateFD)
-	colors(to.colored(settings))
-	w.print = &printer{out: to, short: settings.Short}
+	colors(to.colored(b.Settings))
+	w.print = &printer{out: to, short: b.Settings.Short}
 	group, _ := unix.Getpgid(host)
-	w.pause = newPause(settings.Pause, group, w.print)
+	w.pause = newPause(b.Settings.Pause, group, w.print)
 	w.pause.processes = w.processes
 	w.loop()
 }
@@ -277,7 +273,7 @@ func (w *watcher) entry(e trace.Event) {
 		w.tracer.Continue(e.Thread)
 		return
 	}
-	frames := w.program.frames(e.Thread)
+	frames := w.programs.frames(e.Thread)
 	t := &told{thread: e.Thread, call: e.Call, byGo: forks(frames)}
 	if !isTold(e.Call, e.Thread) || isOwnOfGo(e.Call.Name(), frames) || !w.belongs(t, frames) {
 		w.tracer.Continue(e.Thread)
@@ -306,7 +302,7 @@ func (w *watcher) entry(e trace.Event) {
 // announce says why a call is made and what the kernel is asked, before it is.
 // The board stands before the command.
 func (w *watcher) announce(t *told) {
-	if !w.settings.JSON {
+	if !w.Settings.JSON {
 		w.tell(t)
 		if t.command && proc.IsOurs() {
 			// The thread's: what it has of its own the process gets with the execve.
@@ -394,7 +390,7 @@ func (w *watcher) born(e trace.Event) {
 // ours is held until the host's waits, the command is let go.
 func (w *watcher) execed(e trace.Event) {
 	t := noted(e)
-	w.program.loaded(e.Thread.Process)
+	w.programs.forget(e.Thread.Process)
 	w.pause.hurry = false
 	if t != nil {
 		w.answer(t, nil)

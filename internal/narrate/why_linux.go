@@ -4,9 +4,11 @@ import (
 	"encoding/binary"
 	"os"
 	"path"
+	"reflect"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 
 	"gonsrun/internal/proc"
 	"gonsrun/internal/trace"
@@ -19,17 +21,39 @@ type frame struct {
 	line     int
 }
 
-// program is the program that is narrated, which is also ours: the same file, so
-// our own table of lines says which line an address belongs to.
+// program is a program that is narrated, of whose addresses a table says which line
+// they belong to.
 type program struct {
-	source []string       // the lines of its main.go
-	told   map[int]bool   // the lines whose comment has been told
-	entry  uint64         // AT_ENTRY of our own process
-	bias   map[int]uint64 // process → how far from ours it is loaded
+	source []string     // the lines of its main.go, none when nobody has given it
+	told   map[int]bool // the lines whose comment has been told
+	entry  uint64       // where the file says that it begins
+	lines  func(counters []uintptr) []frame
 }
 
-func newProgram(source string) *program {
-	return &program{source: strings.Split(source, "\n"), told: map[int]bool{}, entry: entryPoint("self"), bias: map[int]uint64{}}
+// setSource says what the program's main.go is.
+func (p *program) setSource(source string) {
+	p.source, p.told = strings.Split(source, "\n"), map[int]bool{}
+}
+
+// programs are those that the narrated processes run.
+type programs struct {
+	own    *program            // this one: the narrator is the program that it narrates
+	others map[string]*program // by identity of their file
+	of     map[int]loaded      // by process
+}
+
+// loaded is a program in a process's memory.
+type loaded struct {
+	*program
+	bias uint64 // how far from where its file says
+}
+
+func newPrograms(source string) programs {
+	own := &program{entry: entryPoint("self"), lines: ownLines}
+	if source != "" {
+		own.setSource(source)
+	}
+	return programs{own: own, others: map[string]*program{}, of: map[int]loaded{}}
 }
 
 // entryPoint is where a process's program begins, AT_ENTRY of getauxval(3). It
@@ -49,23 +73,54 @@ func entryPoint(pid string) uint64 {
 	return 0
 }
 
-// loaded forgets where a process's program was loaded: it has started anew.
-func (p *program) loaded(process *trace.Process) { delete(p.bias, process.ID) }
+// forget forgets what a process runs: it has started anew.
+func (p *programs) forget(process *trace.Process) { delete(p.of, process.ID) }
+
+// find returns what a process runs.
+func (p *programs) find(process *trace.Process) loaded {
+	found, known := p.of[process.ID]
+	if known {
+		return found
+	}
+	found.program = p.own
+	if exe := "/proc/" + strconv.Itoa(process.ID) + "/exe"; proc.IsOurs() && !proc.SameFile("/proc/self/exe", exe) {
+		id := identity(exe)
+		if found.program = p.others[id]; found.program == nil {
+			found.program = readProgram(exe)
+			p.others[id] = found.program
+		}
+	}
+	if theirs := entryPoint(strconv.Itoa(process.ID)); theirs != 0 && found.entry != 0 {
+		found.bias = theirs - found.entry
+	}
+	p.of[process.ID] = found
+	return found
+}
 
 // frames names the functions on a thread's stack, from the innermost outward.
-func (p *program) frames(thread *trace.Thread) (all []frame) {
-	id := thread.Process.ID
-	bias, known := p.bias[id]
-	if !known {
-		if theirs := entryPoint(strconv.Itoa(id)); theirs != 0 && p.entry != 0 {
-			bias = theirs - p.entry
-		}
-		p.bias[id] = bias
+func (p *programs) frames(thread *trace.Thread) []frame {
+	program := p.find(thread.Process)
+	if program.lines == nil {
+		return nil
 	}
 	var counters []uintptr
 	for _, counter := range thread.Stack() {
-		counters = append(counters, uintptr(counter-bias))
+		counters = append(counters, uintptr(counter-program.bias))
 	}
+	return program.lines(counters)
+}
+
+// reason is why the call is made that a thread is about to make.
+func (p *programs) reason(thread *trace.Thread, frames []frame) reason {
+	found := p.find(thread.Process)
+	if found.source == nil && found.program == p.own {
+		return found.place(frames)
+	}
+	return found.reason(frames)
+}
+
+// ownLines asks this program's own table.
+func ownLines(counters []uintptr) (all []frame) {
 	found := runtime.CallersFrames(counters)
 	for {
 		f, more := found.Next()
@@ -99,7 +154,7 @@ func (r reason) String() string {
 // makes the kernel do has no why from there.
 func (p *program) reason(frames []frame) (r reason) {
 	for _, f := range frames {
-		if !strings.HasPrefix(f.function, "main.") || path.Base(f.file) != "main.go" {
+		if !strings.HasPrefix(f.function, "main.") || path.Base(f.file) != "main.go" || p.source == nil {
 			continue
 		}
 		if r.file == "" {
@@ -116,6 +171,24 @@ func (p *program) reason(frames []frame) (r reason) {
 	}
 	return r
 }
+
+// place is where a program without comments makes a call: in the innermost function
+// that is not the standard library's or a dependency's.
+func (p *program) place(frames []frame) (r reason) {
+	for _, f := range frames {
+		if strings.HasPrefix(f.function, "main.") || strings.HasPrefix(f.function, module()) {
+			return reason{file: path.Base(f.file), line: f.line}
+		}
+	}
+	return reason{}
+}
+
+// module is the path of this module with a slash, as it begins the names of its
+// functions: gonsrun/
+var module = sync.OnceValue(func() string {
+	self, _, _ := strings.Cut(reflect.TypeFor[program]().PkgPath(), "/")
+	return self + "/"
+})
 
 // isDirective reports whether a comment is for a tool: //go:noinline
 func isDirective(comment string) bool {

@@ -86,7 +86,8 @@ func TestWhy(t *testing.T) {
 
 // A comment is what stands directly above.
 func TestComment(t *testing.T) {
-	p := newProgram("// one\n//   two\n\tcall()\n\ncall()\n// three\n\ncall()\n//\ncall()\n//go:noinline\nfunc f() { call() }\n")
+	p := &program{}
+	p.setSource("// one\n//   two\n\tcall()\n\ncall()\n// three\n\ncall()\n//\ncall()\n//go:noinline\nfunc f() { call() }\n")
 	for line, want := range map[int]string{0: "", 1: "", 2: "one", 3: "one two", 4: "", 5: "", 8: "", 10: "", 12: "", 13: "", 1000: ""} {
 		if got := p.comment(line); got != want {
 			t.Errorf("above line %d: %q, expected %q", line, got, want)
