@@ -155,11 +155,11 @@ func (l Lesson) watcherIsLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	unix.Write(pair[0], []byte("g"))
+	unix.Write(pair[0], []byte("{}\n"))
 	unix.Close(pair[0])
 	socket := os.NewFile(uintptr(pair[1]), "a socket")
 	defer socket.Close()
-	command := l.command("watch", "WORDS", "run", "true")
+	command := l.command("watch")
 	command.ExtraFiles = []*os.File{socket, os.Stderr}
 	if err := command.Start(); err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package narrate
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"unsafe"
 
@@ -24,25 +25,46 @@ type brief struct {
 	Lesson bool // Watch has started it: two sides, one container, told in one order
 }
 
-// String is the brief as an argument of the narrator's.
-func (b brief) String() string {
-	text, _ := json.Marshal(b)
-	return string(text)
+// send sends the brief to the narrator, as a line.
+func (b brief) send(socket int) error {
+	text, err := json.Marshal(b)
+	if err != nil {
+		return err
+	}
+	for text = append(text, '\n'); len(text) > 0; {
+		n, err := retried(func() (int, error) { return unix.SendmsgN(socket, text, nil, nil, unix.MSG_NOSIGNAL) })
+		if err != nil {
+			return err
+		}
+		text = text[n:]
+	}
+	return nil
 }
 
-// ourBrief is what this process was started to narrate, if it is a narrator.
-func ourBrief() (b brief, ok bool) {
-	if len(os.Args) != 3 || os.Args[1] != watchWord || !isSocket(leaveFD) {
-		return brief{}, false
+// receiveBrief receives what send has sent.
+func receiveBrief(socket int) (b brief, err error) {
+	var text []byte
+	part := make([]byte, 1<<16)
+	for {
+		n, err := retried(func() (int, error) { return unix.Read(socket, part) })
+		if err != nil || n == 0 {
+			return brief{}, io.ErrUnexpectedEOF // the program has ended before it could say anything
+		}
+		text = append(text, part[:n]...)
+		if part[n-1] == '\n' {
+			return b, json.Unmarshal(text, &b)
+		}
 	}
-	return b, json.Unmarshal([]byte(os.Args[2]), &b) == nil
 }
+
+// isNarrator reports whether this process was started to narrate another one.
+func isNarrator() bool { return len(os.Args) == 2 && os.Args[1] == watchWord && isSocket(leaveFD) }
 
 // Serve makes this process the narrator, and ends it after that, if Beside has
 // started it as one. A program that calls Beside calls Serve first of all.
 func Serve() {
-	if b, ok := ourBrief(); ok {
-		become(b)
+	if isNarrator() {
+		become("")
 		os.Exit(0)
 	}
 }

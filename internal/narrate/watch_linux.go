@@ -17,12 +17,12 @@ import (
 
 // The narrator is this program once more, started beside it as "strace -D" does:
 //
-//	/proc/self/exe watch STORY
+//	/proc/self/exe watch
 //
-// STORY is a brief in JSON. These file descriptors the narrator inherits beside stderr:
+// These file descriptors it inherits beside stderr:
 const (
 	watchWord = "watch"
-	leaveFD   = 3 // a socket: the program says that it may be seized, and hears that it is
+	leaveFD   = 3 // a socket: the program sends its brief, which is the leave to seize it, and hears that it is
 	narrateFD = 4 // where the narration goes
 )
 
@@ -38,9 +38,8 @@ const leavePatience = 10 * time.Second
 // source is the program's main.go. The comment above a line is why the call is
 // made that this line makes.
 func Watch(source string) {
-	if b, ok := ourBrief(); ok {
-		b.Source = source
-		become(b)
+	if isNarrator() {
+		become(source)
 		os.Exit(0)
 	}
 	if isSecondHalf() {
@@ -131,7 +130,7 @@ func start(b brief, to int) error {
 		unix.Close(pair[1])
 		return fmt.Errorf("open /dev/null: %w", err)
 	}
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{os.Args[0], watchWord, b.String()}, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec("/proc/self/exe", []string{os.Args[0], watchWord}, &syscall.ProcAttr{
 		Env: os.Environ(),
 		// Stdin and stdout are the program's alone: a pipe ends when that ends.
 		Files: []uintptr{uintptr(null), uintptr(null), 2, uintptr(pair[1]), uintptr(to)},
@@ -149,14 +148,15 @@ func start(b brief, to int) error {
 	// Where Yama lets a process be traced by its ancestors only, this makes an
 	// exception. See PR_SET_PTRACER(2const).
 	unix.Prctl(unix.PR_SET_PTRACER, uintptr(pid), 0, 0, 0)
-	return leave(pair[0])
+	return leave(pair[0], b)
 }
 
 // leave lets the narrator begin, and waits for its answer.
-func leave(socket int) error {
+func leave(socket int, b brief) error {
 	limit := unix.NsecToTimeval(int64(leavePatience))
 	unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit)
-	if _, err := unix.SendmsgN(socket, []byte{'g'}, nil, nil, unix.MSG_NOSIGNAL); err != nil {
+	unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit)
+	if err := b.send(socket); err != nil {
 		return fmt.Errorf("it has ended at once: %w", err)
 	}
 	answer := make([]byte, 1024)

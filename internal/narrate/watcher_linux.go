@@ -18,7 +18,7 @@ import (
 
 // watcher narrates one run of a program.
 type watcher struct {
-	tracer   *trace.Tracer
+	tracer *trace.Tracer
 	brief
 	programs programs
 	print    *printer
@@ -66,16 +66,16 @@ type told struct {
 }
 
 // become makes this process the narrator of the one that started it.
-func become(b brief) {
+func become(source string) {
 	// All requests of ptrace(2) must come from one thread.
 	runtime.LockOSThread()
 	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU, unix.SIGHUP, unix.SIGPIPE)
 	unix.CloseOnExec(leaveFD)
-	w := &watcher{brief: b, programs: newPrograms(b.Source), commands: map[*trace.Process][]string{}}
-
-	if n, err := retried(func() (int, error) { return unix.Read(leaveFD, make([]byte, 1)) }); n != 1 || err != nil {
-		return // the program has ended before it could say anything
+	b, err := receiveBrief(leaveFD)
+	if err != nil {
+		return
 	}
+	w := &watcher{brief: b, programs: newPrograms(source), commands: map[*trace.Process][]string{}}
 	// Not os.Getppid: that is another process's as soon as the program has ended.
 	program, err := unix.GetsockoptUcred(leaveFD, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {
