@@ -10,6 +10,21 @@ import (
 	"gonsrun/internal/trace"
 )
 
+// entry is what the catalogue says of a call with its arguments.
+type entry struct {
+	why     string // why programs make such a call, and what it changes
+	man     string // the manual page: mount(2)
+	chapter string // namespaces, limits, identity, …; "" for what goes with what is told before
+	fold    string // calls of one fold that follow each other are told in one block; "" for one alone
+	item    string // what this call of a fold is about: CAP_SYS_BOOT, /dev/zero
+}
+
+// lookUp finds what the catalogue says of a call that is read. again says that the
+// call starts this very program once more.
+func lookUp(c *trace.Call, again bool) entry {
+	return entry{why: sentence(c, again), man: manualPage(c)}
+}
+
 // sentence says why programs make such a call, with these arguments: for a call
 // that no comment in the source explains. again says that the call starts this
 // very program once more.

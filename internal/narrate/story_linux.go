@@ -13,8 +13,9 @@ import (
 	"gonsrun/internal/trace"
 )
 
-// mayBeTold is a quick look at a call, before anything is read.
-func mayBeTold(c *trace.Call) bool {
+// mayBeTold is a quick look at a call, before anything is read. A lesson is told
+// from a smaller list than a whole program.
+func mayBeTold(c *trace.Call, lesson bool) bool {
 	switch c.Name() {
 	case "":
 		return false
@@ -34,7 +35,7 @@ func mayBeTold(c *trace.Call) bool {
 
 // isTold reports whether a call, now that it is read, belongs to the story: of
 // folders and files only cgroups do.
-func isTold(c *trace.Call, thread *trace.Thread) bool {
+func isTold(c *trace.Call, thread *trace.Thread, lesson bool) bool {
 	dir := "/proc/" + strconv.Itoa(thread.ID)
 	switch c.Name() {
 	case "write":

@@ -98,12 +98,12 @@ func TestIsTold(t *testing.T) {
 	} {
 		c := trace.NewCall(unix.SYS_MKDIRAT, test.dir)
 		c.Path = test.path
-		if got := isTold(c, thread); got != test.want || got && c.Path != test.known {
+		if got := isTold(c, thread, true); got != test.want || got && c.Path != test.known {
 			t.Errorf("mkdirat %d %s is told: %v, as %s; expected %v, as %s", int32(test.dir), test.path, got, c.Path, test.want, test.known)
 		}
 	}
 	for file, want := range map[string]bool{tree + "/cgroup.procs": true, "/proc/self/status": false} {
-		if got := isTold(trace.NewCall(unix.SYS_WRITE, open(file)), thread); got != want {
+		if got := isTold(trace.NewCall(unix.SYS_WRITE, open(file)), thread, true); got != want {
 			t.Errorf("a write to %s is told: %v", file, got)
 		}
 	}

@@ -33,7 +33,7 @@ func (w *watcher) record(t *told) record {
 		Lesson: w.Program, Side: t.speaker.side, PID: t.speaker.pid,
 		Call: t.call.Name(), Args: strings.Join(t.call.Arguments, ", "),
 		Ret: t.call.Return(), Errno: errnoName(t.call.Errno()),
-		Why: t.reason.why, Man: manualPage(t.call), File: t.reason.file, Line: t.reason.line,
+		Why: t.reason.why, Man: lookUp(t.call, false).man, File: t.reason.file, Line: t.reason.line,
 	}
 }
 
@@ -67,7 +67,7 @@ func (w *watcher) tell(t *told) {
 	}
 	all := append(p.lines(plainStyle, t.reason.why), p.lines(callStyle, call)...)
 	last := &all[len(all)-1]
-	if page := "  " + toType(manualPage(t.call)); last.columns+len(page) <= p.columns {
+	if page := "  " + toType(lookUp(t.call, false).man); last.columns+len(page) <= p.columns {
 		last.styled += faintStyle.Sprint(page)
 	}
 	for _, remark := range remarks(t.call, t.byGo) {

@@ -257,7 +257,7 @@ func (w *watcher) entry(e trace.Event) {
 		w.wait(t) // Ctrl-Z has stopped it while it waited for a key
 		return
 	}
-	if !mayBeTold(e.Call) {
+	if !mayBeTold(e.Call, true) {
 		w.tracer.Continue(e.Thread)
 		return
 	}
@@ -275,7 +275,7 @@ func (w *watcher) entry(e trace.Event) {
 	}
 	frames := w.programs.frames(e.Thread)
 	t := &told{thread: e.Thread, call: e.Call, byGo: forks(frames)}
-	if !isTold(e.Call, e.Thread) || isOwnOfGo(e.Call.Name(), frames) || !w.belongs(t, frames) {
+	if !isTold(e.Call, e.Thread, true) || isOwnOfGo(e.Call.Name(), frames) || !w.belongs(t, frames) {
 		w.tracer.Continue(e.Thread)
 		return
 	}
@@ -289,7 +289,7 @@ func (w *watcher) entry(e trace.Event) {
 	}
 	t.waits = e.Call.Waits() && t.speaker.side == Host
 	if t.reason.why == "" {
-		t.reason.why = sentence(e.Call, again)
+		t.reason.why = lookUp(e.Call, again).why
 	}
 	e.Call.Note = t
 	if w.pause.waitsFor != nil {
