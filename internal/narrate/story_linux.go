@@ -13,9 +13,25 @@ import (
 	"gonsrun/internal/trace"
 )
 
+// ofLessons are the calls that a lesson is told from.
+var ofLessons = func() map[string]bool {
+	all := map[string]bool{}
+	for _, name := range []string{
+		"clone", "clone3", "fork", "vfork", "unshare", "setns", "sethostname", "setdomainname",
+		"chroot", "chdir", "fchdir", "pivot_root", "mount", "umount2", "mkdir", "mkdirat", "rmdir", "unlinkat",
+		"write", "prctl", "execve", "execveat", "waitid", "wait4",
+	} {
+		all[name] = true
+	}
+	return all
+}()
+
 // mayBeTold is a quick look at a call, before anything is read. A lesson is told
 // from a smaller list than a whole program.
 func mayBeTold(c *trace.Call, lesson bool) bool {
+	if lesson && !ofLessons[c.Name()] {
+		return false
+	}
 	switch c.Name() {
 	case "":
 		return false

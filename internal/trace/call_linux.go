@@ -19,10 +19,25 @@ type Call struct {
 
 	// Path, Data and List are what some arguments point to, as Read found it: the
 	// path or name that a call is about, the bytes that it writes, its vector of
-	// arguments.
-	Path string
-	Data []byte
-	List []string
+	// arguments. Of two paths, Path is the new one: where a mount appears, the link
+	// itself; Source is the other: what is mounted or moved, the link's text.
+	Path   string
+	Source string
+	Data   []byte
+	List   []string
+
+	// Kind is the type of file system that mount or fsopen names, the key of an
+	// fsconfig. Value is the fsconfig's value, the data of a mount, the name that a
+	// prctl or keyctl gives.
+	Kind  string
+	Value string
+
+	Caps   *Capabilities // what a capset asks for
+	Length int           // the instructions of the filter that a seccomp, prctl or bpf loads
+
+	// Messages are the rtnetlink(7) messages that a call sends, or after its answer
+	// those that it got; nil for another kind of socket.
+	Messages []Message
 
 	// Wait is what a waitid or wait4 was told, nil without an answer.
 	Wait *Waited
