@@ -87,6 +87,14 @@ func (c *Call) Errno() syscall.Errno {
 	return 0
 }
 
+// ErrnoName is an error's name as strace prints it: EOPNOTSUPP, which has two.
+func ErrnoName(errno syscall.Errno) string {
+	if errno == unix.EOPNOTSUPP {
+		return "EOPNOTSUPP"
+	}
+	return unix.ErrnoName(errno)
+}
+
 // Return is the result as the C library has it: -1 for an error.
 func (c *Call) Return() int64 {
 	if c.Errno() != 0 {

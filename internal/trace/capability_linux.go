@@ -1,6 +1,6 @@
 package trace
 
-import "fmt"
+import "strings"
 
 // Capabilities are the sets of capabilities that a capset(2) asks for. Bit n of a
 // set is the capability CapabilityName(n).
@@ -14,7 +14,7 @@ func CapabilityName(n int) string {
 	if n >= 0 && n < len(capabilityNames) {
 		return "CAP_" + capabilityNames[n]
 	}
-	return fmt.Sprintf("%#x", n)
+	return hex(uint64(n))
 }
 
 // capabilityNames stand at their numbers, see linux/capability.h.
@@ -25,4 +25,20 @@ var capabilityNames = [...]string{
 	"SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
 	"MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
 	"CHECKPOINT_RESTORE",
+}
+
+// capabilitySet prints a set as strace does: a name stands for its number, and the
+// bits without a name, which are all in the upper half, are a number of that half.
+func capabilitySet(set uint64) string {
+	var names []string
+	for n := range 64 {
+		if set&(1<<n) != 0 && n < len(capabilityNames) {
+			names = append(names, "1<<"+CapabilityName(n))
+			set &^= 1 << n
+		}
+	}
+	if set != 0 || len(names) == 0 {
+		names = append(names, hex(set>>32))
+	}
+	return strings.Join(names, "|")
 }

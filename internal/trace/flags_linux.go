@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"fmt"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -24,11 +23,7 @@ func flags(value uint64, known []flag) string {
 		}
 	}
 	if value != 0 || len(names) == 0 {
-		rest := fmt.Sprintf("%#x", value)
-		if value == 0 {
-			rest = "0"
-		}
-		names = append(names, rest)
+		names = append(names, hex(value))
 	}
 	return strings.Join(names, "|")
 }
@@ -38,7 +33,7 @@ func choice(value uint64, known map[uint64]string) string {
 	if name := known[value]; name != "" {
 		return name
 	}
-	return fmt.Sprintf("%#x", value)
+	return hex(value)
 }
 
 // CloneFlag names the flags of clone(2) in value, in the order of their values.
@@ -152,6 +147,33 @@ var (
 		{0x40000000, "__WALL"},
 		{0x20000000, "__WNOTHREAD"},
 	}
-	waitKinds    = map[uint64]string{0: "P_ALL", 1: "P_PID", 2: "P_PGID", 3: "P_PIDFD"}
-	prctlOptions = map[uint64]string{unix.PR_SET_PDEATHSIG: "PR_SET_PDEATHSIG"}
+	waitKinds = map[uint64]string{0: "P_ALL", 1: "P_PID", 2: "P_PGID", 3: "P_PIDFD"}
 )
+
+var (
+	seccompOperations = map[uint64]string{0: "SECCOMP_SET_MODE_STRICT", 1: "SECCOMP_SET_MODE_FILTER",
+		2: "SECCOMP_GET_ACTION_AVAIL", 3: "SECCOMP_GET_NOTIF_SIZES"}
+	seccompFlags = []flag{
+		{unix.SECCOMP_FILTER_FLAG_TSYNC, "SECCOMP_FILTER_FLAG_TSYNC"},
+		{unix.SECCOMP_FILTER_FLAG_LOG, "SECCOMP_FILTER_FLAG_LOG"},
+		{unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW, "SECCOMP_FILTER_FLAG_SPEC_ALLOW"},
+		{unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, "SECCOMP_FILTER_FLAG_NEW_LISTENER"},
+		{unix.SECCOMP_FILTER_FLAG_TSYNC_ESRCH, "SECCOMP_FILTER_FLAG_TSYNC_ESRCH"},
+		{unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"},
+	}
+	seccompActions = map[uint64]string{
+		unix.SECCOMP_RET_KILL_PROCESS: "SECCOMP_RET_KILL_PROCESS",
+		unix.SECCOMP_RET_KILL_THREAD:  "SECCOMP_RET_KILL_THREAD",
+		unix.SECCOMP_RET_TRAP:         "SECCOMP_RET_TRAP",
+		unix.SECCOMP_RET_ERRNO:        "SECCOMP_RET_ERRNO",
+		unix.SECCOMP_RET_USER_NOTIF:   "SECCOMP_RET_USER_NOTIF",
+		unix.SECCOMP_RET_TRACE:        "SECCOMP_RET_TRACE",
+		unix.SECCOMP_RET_LOG:          "SECCOMP_RET_LOG",
+		unix.SECCOMP_RET_ALLOW:        "SECCOMP_RET_ALLOW",
+	}
+)
+
+var closeRangeFlags = []flag{
+	{unix.CLOSE_RANGE_UNSHARE, "CLOSE_RANGE_UNSHARE"},
+	{unix.CLOSE_RANGE_CLOEXEC, "CLOSE_RANGE_CLOEXEC"},
+}

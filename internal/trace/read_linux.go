@@ -6,7 +6,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -26,7 +25,7 @@ func (c *Call) Read() {
 }
 
 // readers read the arguments of a call, by its name.
-var readers = merged(processReaders, mountReaders, fileReaders, privilegeReaders)
+var readers = merged(processReaders, mountReaders, fileReaders, privilegeReaders, idReaders, sessionReaders)
 
 // reader returns the arguments of a call as they are printed.
 type reader func(c *Call, v [6]uint64) []string
@@ -50,14 +49,6 @@ func (c *Call) ReadAnswer() {
 		c.readStatus()
 	}
 }
-
-// half is an argument that the kernel takes 32 bits of. What stands in the rest of
-// the register does not count.
-func half(value uint64) uint64 { return uint64(uint32(value)) }
-
-// signed and unsigned print such an argument.
-func signed(value uint64) string   { return strconv.Itoa(int(int32(value))) }
-func unsigned(value uint64) string { return strconv.FormatUint(half(value), 10) }
 
 // string reads a string argument and quotes it. What is longer than the kernel
 // takes is followed by ….
@@ -134,11 +125,33 @@ func (c *Call) directory(value uint64) string {
 // descriptor prints a file descriptor with what it is open on, as strace -yy does.
 func (c *Call) descriptor(value uint64) string {
 	fd := signed(value)
-	if file, ok := c.file(value); ok {
-		quoted := strings.NewReplacer("<", `\74`, ">", `\76`).Replace(Quote(file))
-		return fd + "<" + quoted[1:len(quoted)-1] + ">"
+	file, ok := c.file(value)
+	if !ok {
+		return fd
 	}
-	return fd
+	open, deleted := strings.CutSuffix(file, " (deleted)")
+	quoted := strings.NewReplacer("<", `\74`, ">", `\76`).Replace(Quote(open))
+	text := fd + "<" + quoted[1:len(quoted)-1] + c.device(value) + ">"
+	if deleted {
+		text += "(deleted)"
+	}
+	return text
+}
+
+// device prints which device a file descriptor is open on, nothing for none.
+func (c *Call) device(value uint64) string {
+	var info unix.Stat_t
+	if !proc.IsOurs() || unix.Stat(fmt.Sprintf("/proc/%d/fd/%d", c.thread.ID, int32(value)), &info) != nil {
+		return ""
+	}
+	number := fmt.Sprintf(" %d:%d>", unix.Major(info.Rdev), unix.Minor(info.Rdev))
+	switch info.Mode & unix.S_IFMT {
+	case unix.S_IFCHR:
+		return "<char" + number
+	case unix.S_IFBLK:
+		return "<block" + number
+	}
+	return ""
 }
 
 // file is what a file descriptor is open on.
@@ -180,27 +193,4 @@ func (c *Call) copied(value uint64) (string, bool) {
 		return "", false
 	}
 	return file, true
-}
-
-// mode prints permissions, of which the kernel takes 16 bits.
-func mode(value uint64) string { return fmt.Sprintf("%#03o", value&0xffff) }
-
-func nullOr(value uint64, text string) string {
-	if value == 0 {
-		return "NULL"
-	}
-	return text
-}
-
-func signalName(sig syscall.Signal) string {
-	const firstRealTime, last = 32, 64
-	switch name := unix.SignalName(sig); {
-	case name != "":
-		return name
-	case sig == firstRealTime:
-		return "SIGRTMIN"
-	case sig > firstRealTime && sig <= last:
-		return fmt.Sprintf("SIGRT_%d", sig-firstRealTime)
-	}
-	return strconv.Itoa(int(sig))
 }
