@@ -1,0 +1,67 @@
+package narrate
+
+import (
+	"fmt"
+	"strings"
+
+	"gonsrun/internal/trace"
+)
+
+// fold is a row of calls that is told in one block: the first as every call is, of the
+// others what they are about.
+type fold struct {
+	key     string // of the catalogue's entry, "" for no row
+	process *trace.Process
+	speaker speaker
+	items   []string
+	count   int // of calls beside the first
+	asked   int // of those that have no answer yet
+}
+
+// isLast reports whether a call is one of the row that is open now, and not its first.
+func (f *fold) isLast(t *told) bool { return t.folded && f.process == t.thread.Process && f.key == t.entry.fold }
+
+// takes reports whether a call continues the row.
+func (f *fold) takes(t *told) bool {
+	return f.key != "" && f.key == t.entry.fold && f.process == t.thread.Process
+}
+
+// begin begins a row with its first call, or none.
+func (f *fold) begin(t *told) {
+	*f = fold{key: t.entry.fold, process: t.thread.Process, speaker: t.speaker}
+}
+
+// add adds an answered call.
+func (f *fold) add(t *told) {
+	f.count++
+	if t.entry.item != "" {
+		f.items = append(f.items, t.entry.item)
+	}
+}
+
+// text names what the row's other calls are about.
+func (f *fold) text() string {
+	switch {
+	case f.count == 0:
+		return ""
+	case len(f.items) < f.count:
+		return fmt.Sprintf("and %d more such calls", f.count)
+	case f.count == 1:
+		return "and one more: " + f.items[0]
+	}
+	return fmt.Sprintf("and %d more: %s", f.count, strings.Join(f.items, ", "))
+}
+
+// unfold ends the row, and tells what was in it.
+func (w *watcher) unfold() {
+	text, s := w.fold.text(), w.fold.speaker
+	w.fold = fold{}
+	if text == "" {
+		return
+	}
+	w.print.look()
+	if w.Settings.Short {
+		text = cut(text, w.print.columns)
+	}
+	w.print.more(s, w.print.lines(plainStyle, text))
+}

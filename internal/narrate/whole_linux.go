@@ -1,0 +1,192 @@
+package narrate
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
+	"gonsrun/internal/trace"
+)
+
+// What stands in this file is for programs that are no lesson, as Beside tells them:
+// any number of processes, none of which is held back. Which of them speak for the
+// container, the kernel says.
+
+// isChanged reports whether a thread has another PID namespace or another root than
+// who was started: what it becomes then is a container's command.
+func (w *watcher) isChanged(thread *trace.Thread) bool {
+	dir := strconv.Itoa(thread.ID)
+	root := identity("/proc/" + dir + "/root/.")
+	return root != "" && root != w.starter.root || w.differs(thread, "pid")
+}
+
+// differs reports whether a thread has another namespace of this kind than who was
+// started.
+func (w *watcher) differs(thread *trace.Thread, kind string) bool {
+	ns := proc.Namespace(strconv.Itoa(thread.ID), kind)
+	return ns != "" && ns != w.starter.namespaces[kind]
+}
+
+// speakerOf is who makes a call: the container's side is who has a namespace that the
+// starter has not.
+func (w *watcher) speakerOf(thread *trace.Thread, r reason) speaker {
+	p := thread.Process
+	s := speaker{side: Host, pid: p.ID, outside: p.ID, where: r.String()}
+	for _, kind := range kinds {
+		if w.differs(thread, kind) {
+			s.side = Container
+		}
+	}
+	if pids := pidsOf(p); len(pids) > 0 {
+		s.pid, _ = strconv.Atoi(pids[len(pids)-1])
+	}
+	return s
+}
+
+// preparers are programs that are not the command yet: they change something, and
+// then become what their arguments name.
+var preparers = map[string]bool{"chroot": true, "unshare": true, "nsenter": true, "setpriv": true, "capsh": true,
+	"setsid": true, "env": true, "nice": true, "ionice": true, "su": true, "runuser": true, "setarch": true}
+
+// executes says of an execve whether it starts the same program once more, and
+// whether it makes a container's process its command.
+func (w *watcher) executes(t *told) (again, command bool) {
+	there := false
+	t.file(func(file string) {
+		there = unix.Access(file, unix.X_OK) == nil
+		again = proc.SameFile("/proc/"+strconv.Itoa(t.thread.ID)+"/exe", file)
+	})
+	if t.call.Path == "/proc/self/exe" {
+		return true, false
+	}
+	return again, there && !again && !preparers[path.Base(t.call.Path)] && w.isChanged(t.thread)
+}
+
+// file calls do with the file that an execve is about, as we can open it.
+func (t *told) file(do func(file string)) {
+	from := "cwd"
+	if t.call.Name() == "execveat" {
+		if fd := descriptor(t.call.Values[0]); fd != strconv.Itoa(unix.AT_FDCWD) {
+			from = "fd/" + fd
+		}
+		if t.call.Path == "" { // AT_EMPTY_PATH: the descriptor's own
+			do("/proc/" + strconv.Itoa(t.thread.ID) + "/" + from)
+			return
+		}
+	}
+	outside(t.thread, t.call.Path, from, do)
+}
+
+// isExecve reports whether the call makes a process another program.
+func (t *told) isExecve() bool { return strings.HasPrefix(t.call.Name(), "execve") }
+
+// numberSeen is the number that the maker of a process is told, which differs from
+// ours where the maker lives in a PID namespace further down.
+func numberSeen(maker, made *trace.Process) int64 {
+	depth, numbers := len(pidsOf(maker)), pidsOf(made)
+	if depth > 0 && depth <= len(numbers) {
+		if n, err := strconv.Atoi(numbers[depth-1]); err == nil {
+			return int64(n)
+		}
+	}
+	return int64(made.ID)
+}
+
+// takeSource takes the source that a program offers, see offer. It reports whether the
+// call was such an offer, and answers it.
+func (w *watcher) takeSource(thread *trace.Thread, c *trace.Call) bool {
+	const most = 1 << 20
+	if w.Lesson || c.Name() != "prctl" || c.Values[0] != offerOption || c.Values[2] > most {
+		return false
+	}
+	source, err := thread.Memory().Bytes(c.Values[1], c.Values[2])
+	if program := w.programs.find(thread.Process); err == nil && len(source) > 0 && program.program != w.programs.own {
+		program.setSource(string(source))
+	}
+	w.tracer.Fail(thread, unix.EALREADY)
+	return true
+}
+
+// noCommand says at the end that no container's command was seen.
+func (w *watcher) noCommand() {
+	if w.Lesson || !w.Explains || w.began || w.JSON() {
+		return
+	}
+	w.print.look()
+	all := w.print.lines(plainStyle, "No process in a new PID namespace or with a new root has become a command, so there is no board: "+
+		"this was no container, or what makes it was here before, as Docker's daemon is.")
+	w.print.begin(speaker{side: Host, pid: w.host.ID}, all, false)
+}
+
+// JSON reports whether records are printed, and no text.
+func (w *watcher) JSON() bool { return w.Settings.JSON }
+
+// request is a netlink message that has no answer yet.
+type request struct {
+	process *trace.Process
+	number  uint32
+	sent    *told
+}
+
+// asks notes the netlink messages of a call that has been made.
+func (w *watcher) asks(t *told) {
+	for _, m := range t.call.Messages {
+		w.requests = append(w.requests, request{t.thread.Process, m.Sequence, t})
+	}
+}
+
+// receives reports whether the call may bring the answer to a request.
+func (w *watcher) receives(thread *trace.Thread, c *trace.Call) bool {
+	switch c.Name() {
+	case "recvfrom", "recvmsg", "read":
+	default:
+		return false
+	}
+	for _, r := range w.requests {
+		if r.process == thread.Process {
+			return true
+		}
+	}
+	return false
+}
+
+// answered tells the kernel's answers to netlink messages: they are messages, too, and
+// have the number of what they answer. See rtnetlink(7).
+func (w *watcher) answered(t *told) {
+	for _, m := range t.call.Messages {
+		for i, r := range w.requests {
+			if !m.Answers() || r.process != t.thread.Process || r.number != m.Sequence {
+				continue
+			}
+			w.requests = append(w.requests[:i:i], w.requests[i+1:]...)
+			w.tellAnswer(t, r.sent, m)
+			break
+		}
+	}
+}
+
+func (w *watcher) tellAnswer(t, sent *told, m trace.Message) {
+	text := "it is done"
+	if m.Errno != 0 {
+		text = errnoText(m.Errno)
+	}
+	if w.JSON() {
+		t.speaker = w.speakerOf(t.thread, reason{})
+		t.reason.why = fmt.Sprintf("The kernel answers message %d: %s.", m.Sequence, text)
+		w.print.json(w.record(t))
+		return
+	}
+	style := goodStyle
+	if m.Errno != 0 {
+		style = badStyle
+	}
+	w.print.look()
+	if w.fold.isLast(sent) && m.Errno == 0 {
+		return // of a row of messages, what went wrong is told
+	}
+	w.sayMore(sent, w.print.lines(style, "the kernel answers: "+text))
+}
