@@ -19,7 +19,9 @@ type fold struct {
 }
 
 // isLast reports whether a call is one of the row that is open now, and not its first.
-func (f *fold) isLast(t *told) bool { return t.folded && f.process == t.thread.Process && f.key == t.entry.fold }
+func (f *fold) isLast(t *told) bool {
+	return t.folded && f.process == t.thread.Process && f.key == t.entry.fold
+}
 
 // takes reports whether a call continues the row.
 func (f *fold) takes(t *told) bool {

@@ -76,7 +76,7 @@ func (w *watcher) returned(p *trace.Process) {
 }
 
 func (w *watcher) letGo(p *trace.Process) {
-	if w.isContainer(p) {
+	if !w.Lesson || w.isContainer(p) {
 		w.began, w.print.foreign = true, true
 		w.commands[p] = pidsOf(p)
 	}

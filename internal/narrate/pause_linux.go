@@ -12,10 +12,10 @@ import (
 // is the command's.
 type pause struct {
 	on       bool
-	off      bool  // g: go on without waiting
-	hurry    bool  // Ctrl-Z came in the middle of Go's clone and execve
-	skip     Side  // c: this side's account goes on without waiting
-	waitsFor *told // the call before which a key is waited for
+	off      bool   // g: go on without waiting
+	hurry    bool   // Ctrl-Z came in the middle of Go's clone and execve
+	skip     string // c: this stretch goes on without waiting
+	waitsFor *told  // the call before which a key is waited for
 	keys     chan byte
 	lost     chan struct{} // nothing can be read from the terminal anymore
 
@@ -59,16 +59,19 @@ func newPause(wanted bool, host int, print *printer) *pause {
 
 // before waits for a key before a call, and reports whether it does.
 func (p *pause) before(t *told) bool {
-	if p.skip != "" && p.skip != t.speaker.side {
+	if p.skip != "" && p.skip != t.stretch() {
 		p.skip = ""
 	}
-	if !p.on || p.off || p.skip == t.speaker.side || p.hurry && t.borrows() {
+	if !p.on || p.off || p.skip == t.stretch() || p.hurry && t.borrows() {
 		return false
 	}
 	p.waitsFor = t
 	p.again()
 	return true
 }
+
+// stretch is what c goes to the end of: a side's account, or its chapter.
+func (t *told) stretch() string { return string(t.speaker.side) + t.chapter }
 
 // again shows the prompt and reads, if a call waits for a key and we do not read
 // already.

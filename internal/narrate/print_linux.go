@@ -18,9 +18,10 @@ const (
 
 // speaker is a side as it stands in the left column.
 type speaker struct {
-	side  Side
-	pid   int    // as this side sees it
-	where string // main.go:48, "" for a call that was made elsewhere
+	side    Side
+	pid     int    // as this side sees it
+	outside int    // as who watches sees it, 0 in lessons
+	where   string // main.go:48, "" for a call that was made elsewhere
 }
 
 // printer writes blocks of lines with a left column.
@@ -52,6 +53,13 @@ func (p *printer) lines(style *color.Color, text string) (all []line) {
 		all = append(all, line{style.Sprint(part), columns(part), strings.HasPrefix(part, "  ")})
 	}
 	return all
+}
+
+// rule is a line with a heading.
+func (p *printer) rule(title string) line {
+	text := "── " + title + " "
+	text += strings.Repeat("─", max(0, p.columns-columns(text)))
+	return line{styled: callStyle.Sprint(text), columns: p.columns}
 }
 
 // begin writes the first lines of a speaker's block.
@@ -91,6 +99,14 @@ func (p *printer) write(s speaker, all []line, open bool) {
 	p.out.say(text.String())
 }
 
+// fresh ends a line that is open.
+func (p *printer) fresh() {
+	if p.open > 0 {
+		p.open = 0
+		p.out.say("\n")
+	}
+}
+
 // freshLine goes to the beginning of a line, where another program may have left
 // the cursor in the middle of one. A terminal that is filled with blanks up to
 // its last column goes on in the next line only if there was something before.
@@ -107,7 +123,7 @@ func (p *printer) freshLine() string {
 }
 
 // margin is what stands left of a line: in a block's first line who speaks, in
-// its second from where, and a bar in the speaker's color.
+// its second from where or the number outside, and a bar in the speaker's color.
 func (p *printer) margin(s speaker) string {
 	text, style := "", plainStyle
 	switch p.rows {
@@ -115,6 +131,13 @@ func (p *printer) margin(s speaker) string {
 		text, style = fmt.Sprintf("%s %d", s.side, s.pid), labels[s.side]
 	case 1:
 		text, style = s.where, faintStyle
+		if s.outside != 0 && s.outside != s.pid {
+			text = fmt.Sprintf("%d outside", s.outside)
+		}
+	case 2:
+		if s.outside != 0 && s.outside != s.pid {
+			text, style = s.where, faintStyle
+		}
 	}
 	if text != "" && len(text)+2 <= labelWidth {
 		text = " " + text + " "

@@ -110,6 +110,7 @@ func isCgroup(file string) bool {
 func (w *watcher) belongs(t *told, frames []frame) bool {
 	p := t.thread.Process
 	switch {
+	case !w.Lesson:
 	case p == w.host:
 		if t.call.Waits() && (w.container == nil || !t.call.WaitsFor(w.container.ID)) {
 			return false
@@ -128,6 +129,10 @@ func (w *watcher) belongs(t *told, frames []frame) bool {
 
 // isContainer reports whether p is a process of the container's side.
 func (w *watcher) isContainer(p *trace.Process) bool {
+	if !w.Lesson {
+		_, is := w.commands[p]
+		return is
+	}
 	for ; p != nil && p != w.host; p = p.Parent {
 		if p == w.container {
 			return true
@@ -208,6 +213,11 @@ func (t *told) borrows() bool { return t.byGo && t.speaker.side == Container }
 // processes are the program's processes.
 func (w *watcher) processes() []int {
 	ids := []int{w.host.ID}
+	for p := range w.known {
+		if p != w.host {
+			ids = append(ids, p.ID)
+		}
+	}
 	if w.container != nil {
 		ids = append(ids, w.container.ID)
 	}

@@ -17,7 +17,8 @@ import (
 type record struct {
 	Lesson string `json:"lesson"`
 	Side   Side   `json:"side"`
-	PID    int    `json:"pid"` // as this side sees itself
+	PID    int    `json:"pid"`     // as this side sees itself
+	Host   int    `json:"hostpid"` // as who watches sees it
 	Call   string `json:"call"`
 	Args   string `json:"args"` // as strace prints them, … for what was left out
 	Ret    int64  `json:"ret"`
@@ -30,10 +31,10 @@ type record struct {
 
 func (w *watcher) record(t *told) record {
 	return record{
-		Lesson: w.Program, Side: t.speaker.side, PID: t.speaker.pid,
+		Lesson: w.Program, Side: t.speaker.side, PID: t.speaker.pid, Host: t.thread.Process.ID,
 		Call: t.call.Name(), Args: strings.Join(t.call.Arguments, ", "),
 		Ret: t.call.Return(), Errno: errnoName(t.call.Errno()),
-		Why: t.reason.why, Man: lookUp(t.call, false).man, File: t.reason.file, Line: t.reason.line,
+		Why: t.reason.why, Man: t.entry.man, File: t.reason.file, Line: t.reason.line,
 	}
 }
 
@@ -59,6 +60,10 @@ func (w *watcher) tell(t *told) {
 	p.look()
 	call := shownCall(t.call, t.byGo)
 	w.spoken = t
+	if !w.Lesson {
+		w.tellWhole(t, call)
+		return
+	}
 	if p.short {
 		why, asked := cut(firstWords(t.reason.why, p.columns), p.columns), cut(call, p.columns-len(" = -1 EAGAIN"))
 		all := []line{{styled: plainStyle.Sprint(why)}, {styled: callStyle.Sprint(asked), columns: columns(asked)}}
@@ -67,7 +72,7 @@ func (w *watcher) tell(t *told) {
 	}
 	all := append(p.lines(plainStyle, t.reason.why), p.lines(callStyle, call)...)
 	last := &all[len(all)-1]
-	if page := "  " + toType(lookUp(t.call, false).man); last.columns+len(page) <= p.columns {
+	if page := "  " + toType(t.entry.man); last.columns+len(page) <= p.columns {
 		last.styled += faintStyle.Sprint(page)
 	}
 	for _, remark := range remarks(t.call, t.byGo) {
@@ -101,8 +106,14 @@ func (w *watcher) answer(t *told, child *trace.Process) {
 	if t.waits {
 		w.print.foreign = w.print.foreign || w.began
 	}
-	if w.Settings.JSON {
+	if len(t.call.Messages) > 0 && t.call.Errno() == 0 {
+		w.asks(t)
+	}
+	if w.JSON() {
 		w.print.json(w.record(t))
+		return
+	}
+	if t.folded && w.foldIn(t) {
 		return
 	}
 	if t.command && t.call.Errno() == 0 {
@@ -116,6 +127,10 @@ func (w *watcher) answer(t *told, child *trace.Process) {
 	if w.spoken != t {
 		text = t.call.Name() + " " + text
 	}
+	if !w.Lesson {
+		w.answerWhole(t, child, style, text)
+		return
+	}
 	all := w.print.lines(style, text)
 	if !w.print.short {
 		for _, fact := range w.seen(t, child) {
@@ -125,7 +140,14 @@ func (w *watcher) answer(t *told, child *trace.Process) {
 	if hint := w.hint(t); hint != "" {
 		all = append(all, w.print.lines(plainStyle, hint)...)
 	}
+	w.sayMore(t, all)
+}
+
+// sayMore adds lines to what was told of a call; where another one has been told
+// since, in a block of their own.
+func (w *watcher) sayMore(t *told, all []line) {
 	if w.spoken != t {
+		w.unfold()
 		w.spoken = t
 		w.print.begin(t.speaker, all, false)
 		return
@@ -196,7 +218,7 @@ func (w *watcher) hint(t *told) string {
 
 // remark adds a sentence of the narrator's own to a call.
 func (w *watcher) remark(t *told, text string) {
-	if !w.Settings.JSON {
+	if !w.JSON() {
 		w.print.look()
 		w.print.more(t.speaker, w.print.lines(plainStyle, text))
 	}

@@ -46,6 +46,12 @@ type watcher struct {
 	stops    bool           // Ctrl-Z is to stop it, after its execve
 	passed   bool           // meanwhile Ctrl-Z has been passed to the host's side
 
+	chapters map[Side]string // the last one that was told of each side
+	headings map[Side]string // and the last one that stands over its calls
+	fold     fold
+	requests []request
+	known    map[*trace.Process]bool // who has made a call that was told
+
 	holding *trace.Thread // the container's side, until the host's waits
 	asleep  []string      // what the host's threads looked like
 	since   time.Time     // when the holding began
@@ -55,14 +61,18 @@ type watcher struct {
 
 // told is a call that is narrated.
 type told struct {
-	thread  *trace.Thread
-	call    *trace.Call
-	speaker speaker
-	reason  reason
-	byGo    bool // made by Go's way to start a program
-	command bool // the execve that makes the container the command
-	born    bool // its answer has been told: a clone has made its process
-	waits   bool // it waits for the container
+	thread   *trace.Thread
+	call     *trace.Call
+	speaker  speaker
+	entry    entry
+	reason   reason
+	chapter  string
+	folded   bool // told in one block with the calls before it
+	receives bool // it may bring the answer to a netlink message
+	byGo     bool // made by Go's way to start a program
+	command  bool // the execve that makes the container the command
+	born     bool // its answer has been told: a clone has made its process
+	waits    bool // it waits for the container
 }
 
 // become makes this process the narrator of the one that started it.
@@ -75,7 +85,8 @@ func become(source string) {
 	if err != nil {
 		return
 	}
-	w := &watcher{brief: b, programs: newPrograms(source), commands: map[*trace.Process][]string{}}
+	w := &watcher{brief: b, programs: newPrograms(source), commands: map[*trace.Process][]string{},
+		chapters: map[Side]string{}, headings: map[Side]string{}, known: map[*trace.Process]bool{}}
 	// Not os.Getppid: that is another process's as soon as the program has ended.
 	program, err := unix.GetsockoptUcred(leaveFD, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {
@@ -92,6 +103,9 @@ func become(source string) {
 	signal.Notify(w.typed, unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP)
 	if proc.IsOurs() {
 		w.starter = look(host)
+	} else if !w.Lesson {
+		unix.Write(leaveFD, []byte("this /proc shows another PID namespace, so that nothing can be learned of the processes here"))
+		return
 	}
 	if _, err := unix.Write(leaveFD, []byte{seized}); err != nil {
 		return // it has waited for too long, and has said that nobody watches
@@ -238,6 +252,8 @@ func (w *watcher) handle(e trace.Event) bool {
 // stop, but not for a reader that stands still.
 func (w *watcher) end() {
 	w.notAgain()
+	w.unfold()
+	w.noCommand()
 	w.pause.leave()
 	w.print.end()
 }
@@ -257,7 +273,17 @@ func (w *watcher) entry(e trace.Event) {
 		w.wait(t) // Ctrl-Z has stopped it while it waited for a key
 		return
 	}
-	if !mayBeTold(e.Call, true) {
+	if w.takeSource(e.Thread, e.Call) {
+		w.tracer.Continue(e.Thread)
+		return
+	}
+	if w.receives(e.Thread, e.Call) {
+		e.Call.Read()
+		e.Call.Note = &told{thread: e.Thread, call: e.Call, receives: true}
+		w.tracer.Continue(e.Thread)
+		return
+	}
+	if !mayBeTold(e.Call, w.Lesson) {
 		w.tracer.Continue(e.Thread)
 		return
 	}
@@ -275,22 +301,12 @@ func (w *watcher) entry(e trace.Event) {
 	}
 	frames := w.programs.frames(e.Thread)
 	t := &told{thread: e.Thread, call: e.Call, byGo: forks(frames)}
-	if !isTold(e.Call, e.Thread, true) || isOwnOfGo(e.Call.Name(), frames) || !w.belongs(t, frames) {
+	if !isTold(e.Call, e.Thread, w.Lesson) || isOwnOfGo(e.Call.Name(), frames) || !w.belongs(t, frames) {
 		w.tracer.Continue(e.Thread)
 		return
 	}
 	w.notAgain()
-	t.speaker = w.speaker(e.Thread.Process, t.reason)
-	again := false
-	switch e.Call.Name() {
-	case "execve", "execveat":
-		again = isProgram(e.Thread, e.Call.Path)
-		t.command = !again && t.speaker.side == Container
-	}
-	t.waits = e.Call.Waits() && t.speaker.side == Host
-	if t.reason.why == "" {
-		t.reason.why = lookUp(e.Call, again).why
-	}
+	w.cast(t)
 	e.Call.Note = t
 	if w.pause.waitsFor != nil {
 		w.queue = append(w.queue, t)
@@ -299,15 +315,49 @@ func (w *watcher) entry(e trace.Event) {
 	w.announce(t)
 }
 
+// cast finds out who makes a call, and what it means.
+func (w *watcher) cast(t *told) {
+	again := false
+	switch {
+	case w.Lesson:
+		t.speaker = w.speaker(t.thread.Process, t.reason)
+		if t.isExecve() {
+			again = isProgram(t.thread, t.call.Path)
+			t.command = !again && t.speaker.side == Container
+		}
+	default:
+		t.speaker = w.speakerOf(t.thread, t.reason)
+		if t.isExecve() {
+			again, t.command = w.executes(t)
+		}
+		w.known[t.thread.Process] = true
+	}
+	t.waits = t.call.Waits() && t.speaker.side == Host
+	t.entry = lookUp(t.call, again)
+	if t.reason.why == "" {
+		t.reason.why = t.entry.why
+	}
+	if !w.Lesson {
+		w.place(t)
+	}
+}
+
 // announce says why a call is made and what the kernel is asked, before it is.
 // The board stands before the command.
 func (w *watcher) announce(t *told) {
-	if !w.Settings.JSON {
+	if !w.Lesson && w.fold.takes(t) {
+		t.folded = true
+		w.make(t)
+		return
+	}
+	w.unfold()
+	if !w.JSON() {
+		w.fold.begin(t)
 		w.tell(t)
 		if t.command && proc.IsOurs() {
 			// The thread's: what it has of its own the process gets with the execve.
 			theirs, granted := look(t.thread.ID), ""
-			outside(t.thread, t.call.Path, "cwd", func(path string) { granted = theirs.granted(path) })
+			t.file(func(file string) { granted = theirs.granted(file) })
 			w.print.board(t.speaker, board(w.starter, theirs, granted))
 		}
 	}
@@ -323,16 +373,22 @@ func (w *watcher) wait(t *told) {
 
 // make lets a call be made.
 func (w *watcher) make(t *told) {
-	if t.command {
+	if t.command || !w.Lesson && t.isExecve() {
 		// Whoever traces without CAP_SYS_PTRACE takes from a set-user-ID program
 		// what it would get: it is let go before.
 		granted := false
-		outside(t.thread, t.call.Path, "cwd", func(path string) { granted = grants(path) })
+		t.file(func(file string) { granted = grants(file) })
 		if granted && !mayTrace() {
 			w.remark(t, "The narrator lets go now: traced by an ordinary user, a set-user-ID program would get no rights.")
-			w.letGo(t.thread.Process)
+			if t.command {
+				w.letGo(t.thread.Process)
+			} else {
+				w.tracer.Detach(t.thread.Process)
+			}
 			return
 		}
+	}
+	if t.command {
 		w.pause.leave()
 	}
 	w.tracer.Continue(t.thread)
@@ -344,6 +400,11 @@ func (w *watcher) make(t *told) {
 // exit is a call that has been answered.
 func (w *watcher) exit(e trace.Event) {
 	t := noted(e)
+	if t != nil && t.receives {
+		e.Call.ReadAnswer()
+		w.answered(t)
+		t = nil
+	}
 	if t != nil && !t.born {
 		e.Call.ReadAnswer()
 		if e.Call.Errno() == unix.EINTR && w.interrupted == nil {
@@ -376,9 +437,12 @@ func (w *watcher) born(e trace.Event) {
 			}
 		}
 		e.Call.Result = int64(e.Child.ID)
+		if !w.Lesson {
+			e.Call.Result = numberSeen(e.Thread.Process, e.Child)
+		}
 		w.answer(t, e.Child)
 		t.born = true
-		if e.Call.CloneFlags()&unix.CLONE_VFORK != 0 {
+		if w.Lesson && e.Call.CloneFlags()&unix.CLONE_VFORK != 0 {
 			w.borrower = e.Child
 		}
 	}
@@ -397,7 +461,9 @@ func (w *watcher) execed(e trace.Event) {
 	}
 	p := e.Thread.Process
 	switch {
-	case p == w.host:
+	case !w.Lesson && t != nil && t.command:
+		w.letGo(p)
+	case !w.Lesson || p == w.host:
 		w.tracer.Continue(e.Thread)
 	case !w.runsProgram(p, t):
 		w.letGo(p)

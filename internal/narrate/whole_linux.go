@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fatih/color"
 	"golang.org/x/sys/unix"
 
 	"gonsrun/internal/proc"
@@ -45,6 +46,22 @@ func (w *watcher) speakerOf(thread *trace.Thread, r reason) speaker {
 		s.pid, _ = strconv.Atoi(pids[len(pids)-1])
 	}
 	return s
+}
+
+// place finds the chapter that a call belongs to: its own, or that of what its side did
+// before.
+func (w *watcher) place(t *told) {
+	const last = "the command"
+	side := t.speaker.side
+	switch {
+	case t.command:
+		t.chapter = last
+	case t.entry.chapter != "":
+		t.chapter = t.entry.chapter
+	default:
+		t.chapter = w.chapters[side]
+	}
+	w.chapters[side] = t.chapter
 }
 
 // preparers are programs that are not the command yet: they change something, and
@@ -124,6 +141,61 @@ func (w *watcher) noCommand() {
 
 // JSON reports whether records are printed, and no text.
 func (w *watcher) JSON() bool { return w.Settings.JSON }
+
+// tellWhole writes why a call is made, and the call: under the heading of its chapter,
+// and with room for the answer in the same line. With -short it is one line.
+func (w *watcher) tellWhole(t *told, call string) {
+	p := w.print
+	open := !t.command && !t.waits && !w.pause.on
+	if p.short {
+		text := cut(t.call.Name()+": "+firstWords(t.reason.why, p.columns-columns(t.call.Name())-2), p.columns)
+		p.begin(t.speaker, []line{{styled: text, columns: columns(text)}}, open)
+		return
+	}
+	var all []line
+	if t.chapter != w.headings[t.speaker.side] {
+		w.headings[t.speaker.side] = t.chapter
+		all = append(all, p.rule(t.chapter))
+	}
+	all = append(all, p.lines(plainStyle, t.reason.why)...)
+	all = append(all, p.lines(callStyle, call)...)
+	p.begin(t.speaker, all, open)
+}
+
+// answerWhole tells what the kernel said, what can be seen of it, and which page of the
+// manual to read where there is room for that.
+func (w *watcher) answerWhole(t *told, child *trace.Process, style *color.Color, text string) {
+	p := w.print
+	if p.short && t.call.Errno() == 0 && !t.waits {
+		p.fresh()
+		return
+	}
+	all := p.lines(style, text)
+	last := &all[len(all)-1]
+	if page := "  " + toType(t.entry.man); p.open+1+last.columns+len(page) <= p.columns {
+		last.styled += faintStyle.Sprint(page)
+		last.columns += len(page)
+	}
+	if facts := w.seen(t, child); len(facts) > 0 && !p.short {
+		all = append(all, p.lines(plainStyle, "seen: "+strings.Join(facts, ", "))...)
+	}
+	if hint := w.hint(t); hint != "" {
+		all = append(all, p.lines(plainStyle, hint)...)
+	}
+	w.sayMore(t, all)
+}
+
+// foldIn puts an answered call into the row that it belongs to. It reports false for one
+// that must be told by itself: it failed, or the row has ended before its answer came.
+func (w *watcher) foldIn(t *told) bool {
+	if t.call.Errno() == 0 && w.fold.takes(t) {
+		w.fold.add(t)
+		return true
+	}
+	w.unfold()
+	w.tell(t)
+	return false
+}
 
 // request is a netlink message that has no answer yet.
 type request struct {
