@@ -99,14 +99,6 @@ func (p *printer) write(s speaker, all []line, open bool) {
 	p.out.say(text.String())
 }
 
-// fresh ends a line that is open.
-func (p *printer) fresh() {
-	if p.open > 0 {
-		p.open = 0
-		p.out.say("\n")
-	}
-}
-
 // freshLine goes to the beginning of a line, where another program may have left
 // the cursor in the middle of one. A terminal that is filled with blanks up to
 // its last column goes on in the next line only if there was something before.

@@ -170,7 +170,7 @@ func (w *watcher) whoEnded(waiter *trace.Process, ended *trace.Waited) string {
 		return "the command's own exit status"
 	case isCommand:
 		return "a signal ended the command"
-	case waiter != w.host || w.container == nil || ended.PID != w.container.ID:
+	case !w.Lesson || waiter != w.host || w.container == nil || ended.PID != w.container.ID:
 		return fmt.Sprintf("process %d has ended", ended.PID)
 	case ended.Exited():
 		return "the container's side has ended, and has not become the command"

@@ -67,6 +67,7 @@ type told struct {
 	entry    entry
 	reason   reason
 	chapter  string
+	missing  bool // an execve of a file that is not there
 	folded   bool // told in one block with the calls before it
 	receives bool // it may bring the answer to a netlink message
 	byGo     bool // made by Go's way to start a program
@@ -333,7 +334,9 @@ func (w *watcher) cast(t *told) {
 		w.known[t.thread.Process] = true
 	}
 	t.waits = t.call.Waits() && t.speaker.side == Host
-	t.entry = lookUp(t.call, again)
+	if t.entry = lookUp(t.call, again); t.missing {
+		t.entry = lookUpMissing(t.call.Path)
+	}
 	if t.reason.why == "" {
 		t.reason.why = t.entry.why
 	}
@@ -430,7 +433,7 @@ func (w *watcher) notAgain() {
 func (w *watcher) born(e trace.Event) {
 	t := noted(e)
 	if t != nil {
-		if e.Thread.Process == w.host {
+		if w.Lesson && e.Thread.Process == w.host {
 			w.container, w.pidInside = e.Child, e.Child.ID
 			if e.Call.CloneFlags()&unix.CLONE_NEWPID != 0 {
 				w.pidInside = 1

@@ -72,15 +72,24 @@ var preparers = map[string]bool{"chroot": true, "unshare": true, "nsenter": true
 // executes says of an execve whether it starts the same program once more, and
 // whether it makes a container's process its command.
 func (w *watcher) executes(t *told) (again, command bool) {
+	t.missing = true
 	there := false
 	t.file(func(file string) {
-		there = unix.Access(file, unix.X_OK) == nil
+		there, t.missing = unix.Access(file, unix.X_OK) == nil, false
 		again = proc.SameFile("/proc/"+strconv.Itoa(t.thread.ID)+"/exe", file)
 	})
 	if t.call.Path == "/proc/self/exe" {
+		t.missing = false
 		return true, false
 	}
 	return again, there && !again && !preparers[path.Base(t.call.Path)] && w.isChanged(t.thread)
+}
+
+// lookUpMissing is the entry of an execve of a file that is not there: so the folders
+// of PATH are searched.
+func lookUpMissing(file string) entry {
+	return entry{why: "The program is looked for in the folders of PATH, one after the other.", man: "execve(2)",
+		fold: "PATH " + path.Base(file), item: path.Dir(file)}
 }
 
 // file calls do with the file that an execve is about, as we can open it.
@@ -146,10 +155,9 @@ func (w *watcher) JSON() bool { return w.Settings.JSON }
 // and with room for the answer in the same line. With -short it is one line.
 func (w *watcher) tellWhole(t *told, call string) {
 	p := w.print
-	open := !t.command && !t.waits && !w.pause.on
 	if p.short {
 		text := cut(t.call.Name()+": "+firstWords(t.reason.why, p.columns-columns(t.call.Name())-2), p.columns)
-		p.begin(t.speaker, []line{{styled: text, columns: columns(text)}}, open)
+		p.begin(t.speaker, []line{{styled: text, columns: columns(text)}}, false)
 		return
 	}
 	var all []line
@@ -159,7 +167,7 @@ func (w *watcher) tellWhole(t *told, call string) {
 	}
 	all = append(all, p.lines(plainStyle, t.reason.why)...)
 	all = append(all, p.lines(callStyle, call)...)
-	p.begin(t.speaker, all, open)
+	p.begin(t.speaker, all, !t.command && !t.waits && !w.pause.on)
 }
 
 // answerWhole tells what the kernel said, what can be seen of it, and which page of the
@@ -167,7 +175,6 @@ func (w *watcher) tellWhole(t *told, call string) {
 func (w *watcher) answerWhole(t *told, child *trace.Process, style *color.Color, text string) {
 	p := w.print
 	if p.short && t.call.Errno() == 0 && !t.waits {
-		p.fresh()
 		return
 	}
 	all := p.lines(style, text)
@@ -179,7 +186,7 @@ func (w *watcher) answerWhole(t *told, child *trace.Process, style *color.Color,
 	if facts := w.seen(t, child); len(facts) > 0 && !p.short {
 		all = append(all, p.lines(plainStyle, "seen: "+strings.Join(facts, ", "))...)
 	}
-	if hint := w.hint(t); hint != "" {
+	if hint := w.hint(t); hint != "" && !t.missing {
 		all = append(all, p.lines(plainStyle, hint)...)
 	}
 	w.sayMore(t, all)
@@ -188,7 +195,7 @@ func (w *watcher) answerWhole(t *told, child *trace.Process, style *color.Color,
 // foldIn puts an answered call into the row that it belongs to. It reports false for one
 // that must be told by itself: it failed, or the row has ended before its answer came.
 func (w *watcher) foldIn(t *told) bool {
-	if t.call.Errno() == 0 && w.fold.takes(t) {
+	if (t.call.Errno() == 0 || t.missing && t.call.Errno() == unix.ENOENT) && w.fold.takes(t) {
 		w.fold.add(t)
 		return true
 	}
