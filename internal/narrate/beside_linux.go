@@ -2,9 +2,11 @@ package narrate
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -58,13 +60,50 @@ func receiveBrief(socket int) (b brief, err error) {
 }
 
 // isNarrator reports whether this process was started to narrate another one.
-func isNarrator() bool { return len(os.Args) == 2 && os.Args[1] == watchWord && isSocket(leaveFD) }
+func isNarrator() bool { return isStarted(watchWord) }
+
+func isStarted(word string) bool {
+	return len(os.Args) == 2 && os.Args[1] == word && isSocket(leaveFD)
+}
+
+// startedApart goes on when the process has ended that starts the narrator. Somebody
+// else's program may wait for all its children, as crun does: the narrator must be none.
+func startedApart(starter, socket int, b brief) error {
+	var status syscall.WaitStatus
+	if _, err := retried(func() (int, error) { return syscall.Wait4(starter, &status, 0, nil) }); err != nil {
+		return fmt.Errorf("wait4(%d): %w", starter, err)
+	}
+	if status != 0 {
+		return errors.New("it cannot be started")
+	}
+	// See start. Whose pid it is we do not know.
+	const anybody = ^uintptr(0) // PR_SET_PTRACER_ANY
+	unix.Prctl(unix.PR_SET_PTRACER, anybody, 0, 0, 0)
+	defer unix.Prctl(unix.PR_SET_PTRACER, 0, 0, 0, 0)
+	return leave(socket, b)
+}
+
+// standApart starts the narrator.
+func standApart() error {
+	_, err := syscall.ForkExec("/proc/self/exe", []string{os.Args[0], watchWord}, &syscall.ProcAttr{
+		Env:   os.Environ(),
+		Files: []uintptr{0, 1, 2, leaveFD, narrateFD},
+		Sys:   &syscall.SysProcAttr{Setpgid: true},
+	})
+	return err
+}
 
 // Serve makes this process the narrator, and ends it after that, if Beside has
 // started it as one. A program that calls Beside calls Serve first of all.
 func Serve() {
-	if isNarrator() {
+	switch {
+	case isNarrator():
 		become("")
+		os.Exit(0)
+	case isStarted(apartWord):
+		if standApart() != nil {
+			os.Exit(1)
+		}
 		os.Exit(0)
 	}
 }

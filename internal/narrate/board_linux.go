@@ -211,7 +211,9 @@ func capabilitiesPlace(ourView, theirView view, granted string) place {
 	if err != nil {
 		last = bits.Len64(theirs.bounding|ours.bounding) - 1
 	}
-	p := place{name: "caps", state: compare(ours.effective == theirs.effective && ours.permitted == theirs.permitted && ours.bounding == theirs.bounding)}
+	// In another user namespace they are for what belongs to that.
+	same := ourView.namespaces["user"] == theirView.namespaces["user"]
+	p := place{name: "caps", state: compare(same && ours.effective == theirs.effective && ours.permitted == theirs.permitted && ours.bounding == theirs.bounding)}
 	p.fact = fmt.Sprintf("%d of %d", bits.OnesCount64(theirs.effective), last+1)
 	p.detail = granted
 	return p

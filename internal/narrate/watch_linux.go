@@ -22,8 +22,9 @@ import (
 // These file descriptors it inherits beside stderr:
 const (
 	watchWord = "watch"
-	leaveFD   = 3 // a socket: the program sends its brief, which is the leave to seize it, and hears that it is
-	narrateFD = 4 // where the narration goes
+	apartWord = "watch-apart" // starts the narrator, and ends: so that is nobody's child
+	leaveFD   = 3             // a socket: the program sends its brief, which is the leave to seize it, and hears that it is
+	narrateFD = 4             // where the narration goes
 )
 
 // leavePatience is how long a program waits until it is seized.
@@ -130,7 +131,11 @@ func start(b brief, to int) error {
 		unix.Close(pair[1])
 		return fmt.Errorf("open /dev/null: %w", err)
 	}
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{os.Args[0], watchWord}, &syscall.ProcAttr{
+	word := watchWord
+	if b.Explains {
+		word = apartWord
+	}
+	pid, err := syscall.ForkExec("/proc/self/exe", []string{os.Args[0], word}, &syscall.ProcAttr{
 		Env: os.Environ(),
 		// Stdin and stdout are the program's alone: a pipe ends when that ends.
 		Files: []uintptr{uintptr(null), uintptr(null), 2, uintptr(pair[1]), uintptr(to)},
@@ -144,6 +149,9 @@ func start(b brief, to int) error {
 	}
 	if err != nil {
 		return fmt.Errorf("it cannot be started: %w", err)
+	}
+	if b.Explains {
+		return startedApart(pid, pair[0], b)
 	}
 	// Where Yama lets a process be traced by its ancestors only, this makes an
 	// exception. See PR_SET_PTRACER(2const).
