@@ -13,6 +13,7 @@ type Narrated struct {
 	Lesson string `json:"lesson"`
 	Side   string `json:"side"`
 	PID    int    `json:"pid"`
+	Host   int    `json:"hostpid"`
 	Call   string `json:"call"`
 	Args   string `json:"args"` // … stands for anything
 	Ret    int    `json:"ret"`

@@ -17,8 +17,8 @@ import (
 type record struct {
 	Lesson string `json:"lesson"`
 	Side   Side   `json:"side"`
-	PID    int    `json:"pid"`     // as this side sees itself
-	Host   int    `json:"hostpid"` // as who watches sees it
+	PID    int    `json:"pid"`               // as this side sees itself
+	Host   int    `json:"hostpid,omitempty"` // as who watches sees it; not in lessons, where only the clone says it
 	Call   string `json:"call"`
 	Args   string `json:"args"` // as strace prints them, … for what was left out
 	Ret    int64  `json:"ret"`
@@ -31,7 +31,7 @@ type record struct {
 
 func (w *watcher) record(t *told) record {
 	return record{
-		Lesson: w.Program, Side: t.speaker.side, PID: t.speaker.pid, Host: t.thread.Process.ID,
+		Lesson: w.Program, Side: t.speaker.side, PID: t.speaker.pid, Host: t.speaker.outside,
 		Call: t.call.Name(), Args: strings.Join(t.call.Arguments, ", "),
 		Ret: t.call.Return(), Errno: errnoName(t.call.Errno()),
 		Why: t.reason.why, Man: t.entry.man, File: t.reason.file, Line: t.reason.line,

@@ -47,7 +47,7 @@ func TestWhoEnded(t *testing.T) {
 		{"a helper of the container's side", command, container, 6, exited, "process 6 has ended"},
 		{"a helper with the number that the command has outside", command, container, 4300, exited, "process 4300 has ended"},
 	} {
-		w := &watcher{host: host, container: container, commands: map[*trace.Process][]string{}}
+		w := &watcher{brief: brief{Lesson: true}, host: host, container: container, commands: map[*trace.Process][]string{}}
 		if test.command != nil {
 			w.commands[test.command] = []string{strconv.Itoa(test.command.ID), "7"}
 		}
