@@ -51,6 +51,7 @@ type watcher struct {
 	fold     fold
 	requests []request
 	known    map[*trace.Process]bool // who has made a call that was told
+	unseen   bool                    // somebody was let go who is not the command
 
 	holding *trace.Thread // the container's side, until the host's waits
 	asleep  []string      // what the host's threads looked like
@@ -67,13 +68,14 @@ type told struct {
 	entry    entry
 	reason   reason
 	chapter  string
-	missing  bool // an execve of a file that is not there
-	folded   bool // told in one block with the calls before it
-	receives bool // it may bring the answer to a netlink message
-	byGo     bool // made by Go's way to start a program
-	command  bool // the execve that makes the container the command
-	born     bool // its answer has been told: a clone has made its process
-	waits    bool // it waits for the container
+	behind   string // what a path through /proc/self/fd leads to
+	missing  bool   // an execve of a file that is not there
+	folded   bool   // told in one block with the calls before it
+	receives bool   // it may bring the answer to a netlink message
+	byGo     bool   // made by Go's way to start a program
+	command  bool   // the execve that makes the container the command
+	born     bool   // its answer has been told: a clone has made its process
+	waits    bool   // it waits for the container
 }
 
 // become makes this process the narrator of the one that started it.
@@ -234,7 +236,7 @@ func (w *watcher) handle(e trace.Event) bool {
 		w.pause.resumes()
 		w.tracer.Continue(e.Thread)
 	case trace.Ending:
-		if e.Thread.Process == w.host {
+		if e.Thread.Process == w.host && !w.watchesOn() {
 			w.end()
 		}
 		w.returned(e.Thread.Process)
@@ -244,9 +246,12 @@ func (w *watcher) handle(e trace.Event) bool {
 		if len(e.Thread.Process.Threads) == 0 {
 			w.returned(e.Thread.Process) // killed, and never Ending
 		}
-		return e.Thread.Process != w.host || len(w.host.Threads) > 0
 	}
-	return true
+	if len(w.host.Threads) > 0 || w.watchesOn() {
+		return true
+	}
+	w.end()
+	return false
 }
 
 // end writes what is not written yet. The program waits for that in its last
@@ -342,6 +347,7 @@ func (w *watcher) cast(t *told) {
 	}
 	if !w.Lesson {
 		w.place(t)
+		t.behind = behind(t.thread, t.call.Path)
 	}
 }
 
@@ -386,6 +392,7 @@ func (w *watcher) make(t *told) {
 			if t.command {
 				w.letGo(t.thread.Process)
 			} else {
+				w.unseen = true
 				w.tracer.Detach(t.thread.Process)
 			}
 			return

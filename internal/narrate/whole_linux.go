@@ -2,6 +2,7 @@ package narrate
 
 import (
 	"fmt"
+	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -62,6 +63,22 @@ func (w *watcher) place(t *told) {
 		t.chapter = w.chapters[side]
 	}
 	w.chapters[side] = t.chapter
+}
+
+// behind is what a path leads to that goes through a file descriptor of the thread's,
+// as /proc/self/fd/7 does: runtimes resolve a path once, and then use that. It is "" for
+// every other path.
+func behind(thread *trace.Thread, path string) string {
+	for _, dir := range []string{"/proc/self/fd/", "/proc/thread-self/fd/"} {
+		if fd, ok := strings.CutPrefix(path, dir); ok {
+			name, _, _ := strings.Cut(fd, "/")
+			file, err := os.Readlink("/proc/" + strconv.Itoa(thread.ID) + "/fd/" + name)
+			if err == nil {
+				return file + strings.TrimPrefix(fd, name)
+			}
+		}
+	}
+	return ""
 }
 
 // preparers are programs that are not the command yet: they change something, and
@@ -137,11 +154,27 @@ func (w *watcher) takeSource(thread *trace.Thread, c *trace.Call) bool {
 	return true
 }
 
+// watchesOn reports whether there is more to tell after the end of the program that was
+// started: a container that "runc create" leaves behind becomes its command later. Only a
+// narration that goes into a file waits for that: a terminal is somebody else's by then.
+func (w *watcher) watchesOn() bool {
+	if !w.Explains || w.Settings.To == "" || w.began {
+		return false
+	}
+	for p := range w.known {
+		if p != w.host && len(p.Threads) > 0 && w.isChanged(p.Threads[0]) {
+			return true
+		}
+	}
+	return false
+}
+
 // noCommand says at the end that no container's command was seen.
 func (w *watcher) noCommand() {
-	if w.Lesson || !w.Explains || w.began || w.JSON() {
+	if !w.Explains || w.began || w.unseen || w.JSON() {
 		return
 	}
+	w.unseen = true // and says it once
 	w.print.look()
 	all := w.print.lines(plainStyle, "No process in a new PID namespace or with a new root has become a command, so there is no board: "+
 		"this was no container, or what makes it was here before, as Docker's daemon is.")
@@ -183,7 +216,11 @@ func (w *watcher) answerWhole(t *told, child *trace.Process, style *color.Color,
 		last.styled += faintStyle.Sprint(page)
 		last.columns += len(page)
 	}
-	if facts := w.seen(t, child); len(facts) > 0 && !p.short {
+	facts := w.seen(t, child)
+	if t.behind != "" {
+		facts = append(facts, t.call.Path+" is "+trace.Quote(t.behind))
+	}
+	if len(facts) > 0 && !p.short {
 		all = append(all, p.lines(plainStyle, "seen: "+strings.Join(facts, ", "))...)
 	}
 	if hint := w.hint(t); hint != "" && !t.missing {
