@@ -45,6 +45,9 @@ func mode(value uint64) string { return fmt.Sprintf("%#03o", value&0xffff) }
 // argument prints one argument of a call.
 type argument func(c *Call, value uint64) string
 
+// longMode prints permissions that the kernel takes all of.
+func longMode(value uint64) string { return fmt.Sprintf("%#03o", value) }
+
 // Arguments that need no call.
 func hexArgument(_ *Call, value uint64) string          { return hex(value) }
 func decimalArgument(_ *Call, value uint64) string      { return strconv.FormatUint(value, 10) }

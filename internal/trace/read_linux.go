@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"os"
@@ -25,7 +26,7 @@ func (c *Call) Read() {
 }
 
 // readers read the arguments of a call, by its name.
-var readers = merged(processReaders, mountReaders, fileReaders, privilegeReaders, idReaders, sessionReaders)
+var readers = merged(processReaders, mountReaders, newMountReaders, fileReaders, privilegeReaders, idReaders, sessionReaders)
 
 // reader returns the arguments of a call as they are printed.
 type reader func(c *Call, v [6]uint64) []string
@@ -60,6 +61,17 @@ func (c *Call) string(address uint64) string {
 // path is string for the path that the call is about.
 func (c *Call) path(address uint64) (text string) {
 	text, c.Path = c.readString(address)
+	return text
+}
+
+// source and kind are string for the other path, and for a kind or key.
+func (c *Call) source(address uint64) (text string) {
+	text, c.Source = c.readString(address)
+	return text
+}
+
+func (c *Call) kind(address uint64) (text string) {
+	text, c.Kind = c.readString(address)
 	return text
 }
 
@@ -193,4 +205,18 @@ func (c *Call) copied(value uint64) (string, bool) {
 		return "", false
 	}
 	return file, true
+}
+
+// more is … for a structure that is longer than what we know of it, if there is
+// anything in the rest.
+func (c *Call) more(address, known, length uint64) string {
+	const most = 4096
+	if length = min(length, most); length <= known {
+		return ""
+	}
+	rest, err := c.memory().Bytes(address+known, length-known)
+	if err == nil && len(bytes.Trim(rest, "\x00")) == 0 {
+		return ""
+	}
+	return ", " + left
 }

@@ -25,17 +25,17 @@ func (c *Call) readFchdir(v [6]uint64) []string {
 
 // readMount prints the type and the data only where the kernel looks at them.
 func (c *Call) readMount(v [6]uint64) []string {
-	source, target := c.string(v[0]), c.path(v[1])
+	source, target := c.source(v[0]), c.path(v[1])
 	kind, data := nullOr(v[2], left), nullOr(v[4], left)
 	const (
 		ignoresData = unix.MS_BIND | unix.MS_MOVE | unix.MS_SHARED | unix.MS_PRIVATE | unix.MS_SLAVE | unix.MS_UNBINDABLE
 		ignoresKind = unix.MS_REMOUNT | ignoresData
 	)
 	if c.MountFlags()&ignoresKind == 0 {
-		kind = c.string(v[2])
+		kind = c.kind(v[2])
 	}
 	if c.MountFlags()&unix.MS_REMOUNT != 0 || c.MountFlags()&ignoresData == 0 {
-		data = c.string(v[4])
+		data = valueArgument(c, v[4])
 	}
 	return []string{source, target, kind, mountText(v[3]), data}
 }

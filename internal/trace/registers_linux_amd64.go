@@ -92,3 +92,6 @@ func setAgain(thread int, number uint64) error {
 	r.Orig_rax, r.Rax = number, ^uint64(errRestartNoIntr-1)
 	return setRegisters(thread, r)
 }
+
+// largeFile is O_LARGEFILE, which the C library calls 0 on 64-bit machines.
+const largeFile = 0o100000

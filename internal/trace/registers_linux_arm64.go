@@ -114,3 +114,6 @@ func setAgain(thread int, number uint64) error {
 	}
 	return setResult(thread, -errRestartNoIntr)
 }
+
+// largeFile is O_LARGEFILE, which the C library calls 0 on 64-bit machines.
+const largeFile = 0o400000
