@@ -13,9 +13,11 @@ type fold struct {
 	key     string // of the catalogue's entry, "" for no row
 	process *trace.Process
 	speaker speaker
-	items   []string
-	count   int // of calls beside the first
-	asked   int // of those that have no answer yet
+	items   []string // what the others are about; of two in a row about the same thing, once
+	count   int      // of calls beside the first
+	last    string   // what the last call is about
+	unnamed bool     // of one it is not known what it is about
+	asked   int      // of those that have no answer yet
 }
 
 // isLast reports whether a call is one of the row that is open now, and not its first.
@@ -30,14 +32,15 @@ func (f *fold) takes(t *told) bool {
 
 // begin begins a row with its first call, or none.
 func (f *fold) begin(t *told) {
-	*f = fold{key: t.entry.fold, process: t.thread.Process, speaker: t.speaker}
+	*f = fold{key: t.entry.fold, process: t.thread.Process, speaker: t.speaker, last: t.entry.item}
 }
 
 // add adds an answered call.
 func (f *fold) add(t *told) {
 	f.count++
-	if t.entry.item != "" {
-		f.items = append(f.items, t.entry.item)
+	f.unnamed = f.unnamed || t.entry.item == ""
+	if t.entry.item != f.last {
+		f.items, f.last = append(f.items, t.entry.item), t.entry.item
 	}
 }
 
@@ -46,7 +49,9 @@ func (f *fold) text() string {
 	switch {
 	case f.count == 0:
 		return ""
-	case len(f.items) < f.count:
+	case f.count == 1 && len(f.items) == 0:
+		return "and one more such call"
+	case f.unnamed || len(f.items) == 0:
 		return fmt.Sprintf("and %d more such calls", f.count)
 	case f.count == 1:
 		return "and one more: " + f.items[0]

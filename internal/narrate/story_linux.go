@@ -1,107 +1,14 @@
 package narrate
 
 import (
-	"os"
-	"path"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"gonsrun/internal/proc"
 	"gonsrun/internal/trace"
 )
-
-// ofLessons are the calls that a lesson is told from.
-var ofLessons = func() map[string]bool {
-	all := map[string]bool{}
-	for _, name := range []string{
-		"clone", "clone3", "fork", "vfork", "unshare", "setns", "sethostname", "setdomainname",
-		"chroot", "chdir", "fchdir", "pivot_root", "mount", "umount2", "mkdir", "mkdirat", "rmdir", "unlinkat",
-		"write", "prctl", "execve", "execveat", "waitid", "wait4",
-	} {
-		all[name] = true
-	}
-	return all
-}()
-
-// mayBeTold is a quick look at a call, before anything is read. A lesson is told
-// from a smaller list than a whole program.
-func mayBeTold(c *trace.Call, lesson bool) bool {
-	if lesson && !ofLessons[c.Name()] {
-		return false
-	}
-	switch c.Name() {
-	case "":
-		return false
-	case "prctl":
-		return c.Values[0] == unix.PR_SET_PDEATHSIG
-	case "clone", "clone3":
-		return c.MakesProcess()
-	case "unlinkat":
-		return c.Values[2]&unix.AT_REMOVEDIR != 0
-	case "waitid":
-		return c.Values[3]&unix.WNOHANG == 0
-	case "wait4":
-		return c.Values[2]&unix.WNOHANG == 0
-	}
-	return true
-}
-
-// isTold reports whether a call, now that it is read, belongs to the story: of
-// folders and files only cgroups do.
-func isTold(c *trace.Call, thread *trace.Thread, lesson bool) bool {
-	dir := "/proc/" + strconv.Itoa(thread.ID)
-	switch c.Name() {
-	case "write":
-		if !proc.IsOurs() {
-			_, ok := treeOf(c.Path)
-			return ok
-		}
-		return isCgroup(dir + "/fd/" + descriptor(c.Values[0]))
-	case "mkdir", "rmdir":
-		return inCgroup(c, thread, "cwd")
-	case "mkdirat", "unlinkat":
-		if fd := descriptor(c.Values[0]); fd != strconv.Itoa(unix.AT_FDCWD) {
-			return inCgroup(c, thread, "fd/"+fd)
-		}
-		return inCgroup(c, thread, "cwd")
-	}
-	return true
-}
-
-func descriptor(value uint64) string { return strconv.Itoa(int(int32(value))) }
-
-// inCgroup reports whether what a call makes or removes is, or would be, a cgroup. from
-// is where its path begins, below /proc/PID, if not at the root. The call gets the path
-// that the kernel knows.
-func inCgroup(c *trace.Call, thread *trace.Thread, from string) (in bool) {
-	folder, name := path.Split(strings.TrimRight(c.Path, "/")) // path.Dir would follow no symlink before ..
-	found := false
-	outside(thread, folder+".", from, func(dir string) {
-		found = unix.Access(dir, unix.F_OK) == nil
-		if in = isCgroup(dir); !in {
-			return
-		}
-		if fd, err := unix.Open(dir, unix.O_PATH|unix.O_CLOEXEC, 0); err == nil {
-			defer unix.Close(fd)
-			if known, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil {
-				c.Path = path.Join(known, name)
-			}
-		}
-	})
-	if !found { // the folder above it is not there, or cannot be seen
-		_, in = treeOf(c.Path)
-	}
-	return in
-}
-
-// isCgroup reports whether a file is one of a cgroup tree, wherever that is mounted.
-func isCgroup(file string) bool {
-	var fs unix.Statfs_t
-	return unix.Statfs(file, &fs) == nil && (fs.Type == unix.CGROUP_SUPER_MAGIC || fs.Type == unix.CGROUP2_SUPER_MAGIC)
-}
 
 // belongs reports whether a call belongs to the story: the host's side or the
 // container's makes it. A process in no new namespaces is the container's side if

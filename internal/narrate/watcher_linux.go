@@ -68,7 +68,7 @@ type told struct {
 	entry    entry
 	reason   reason
 	chapter  string
-	behind   string // what a path through /proc/self/fd leads to
+	behind   string // what a path through /proc/self/fd leads to, in words
 	missing  bool   // an execve of a file that is not there
 	folded   bool   // told in one block with the calls before it
 	receives bool   // it may bring the answer to a netlink message
@@ -339,7 +339,10 @@ func (w *watcher) cast(t *told) {
 		w.known[t.thread.Process] = true
 	}
 	t.waits = t.call.Waits() && t.speaker.side == Host
-	if t.entry = lookUp(t.call, again); t.missing {
+	if !w.Lesson {
+		t.resolve()
+	}
+	if t.entry = lookUp(t.call, again, w.Lesson); t.missing {
 		t.entry = lookUpMissing(t.call.Path)
 	}
 	if t.reason.why == "" {
@@ -347,7 +350,6 @@ func (w *watcher) cast(t *told) {
 	}
 	if !w.Lesson {
 		w.place(t)
-		t.behind = behind(t.thread, t.call.Path)
 	}
 }
 

@@ -65,6 +65,21 @@ func (w *watcher) place(t *told) {
 	w.chapters[side] = t.chapter
 }
 
+// resolve gives the call the paths that lead somewhere through a descriptor: only
+// those mean something to the catalogue.
+func (t *told) resolve() {
+	if t.isExecve() {
+		return
+	}
+	if file := behind(t.thread, t.call.Path); file != "" {
+		t.behind = t.call.Path + " is " + trace.Quote(file)
+		t.call.Path = file
+	}
+	if source := behind(t.thread, t.call.Source); source != "" {
+		t.call.Source = source
+	}
+}
+
 // behind is what a path leads to that goes through a file descriptor of the thread's,
 // as /proc/self/fd/7 does: runtimes resolve a path once, and then use that. It is "" for
 // every other path.
@@ -218,7 +233,7 @@ func (w *watcher) answerWhole(t *told, child *trace.Process, style *color.Color,
 	}
 	facts := w.seen(t, child)
 	if t.behind != "" {
-		facts = append(facts, t.call.Path+" is "+trace.Quote(t.behind))
+		facts = append(facts, t.behind)
 	}
 	if len(facts) > 0 && !p.short {
 		all = append(all, p.lines(plainStyle, "seen: "+strings.Join(facts, ", "))...)

@@ -69,7 +69,7 @@ func TestWhy(t *testing.T) {
 				why := `"` + r.Why + `"`
 				if r.Args == `"/catalogue"` {
 					why = `"/catalogue"`
-					if r.Why != sentences["chdir"] {
+					if r.Why != lookUp(aboutPath("chdir", "/catalogue"), false, true).why {
 						t.Errorf("line %d: the why is %q, expected the catalogue's", r.Line, r.Why)
 					}
 				}

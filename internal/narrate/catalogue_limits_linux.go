@@ -1,0 +1,157 @@
+package narrate
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/trace"
+)
+
+// limitsChapter are cgroups: what a group of processes may take of the machine. See
+// cgroups(7), cpuset(7), and admin-guide/cgroup-v2 and cgroup-v1 in the kernel's
+// documentation.
+var limitsChapter = chapter{"limits", []rule{
+	{calls: "mkdir mkdirat", when: inV1, why: eachTree, fold: eachTree, item: whole},
+	{calls: "mkdir mkdirat", why: "A new folder in a cgroup tree is a new cgroup: the kernel fills it with files.", item: whole},
+	{calls: "rmdir unlinkat", why: groupGoes, fold: groupGoes, item: whole},
+	{calls: "unshare", when: value(0, unix.CLONE_NEWCGROUP), why: "The cgroup that this process is in becomes the root of all that it sees of cgroups.", man: "cgroup_namespaces(7)"},
+
+	{calls: writing, when: both(membership, writes("0"), inV1), why: "In cgroup v1 each controller has a tree of its own, and this process moves into the group in each.",
+		man: cgroups, fold: movesIn, item: whole},
+	{calls: writing, when: both(membership, writes("0")), why: "This process moves into the cgroup: 0 stands for the one that writes.", man: cgroups, fold: movesIn, item: whole},
+	{calls: writing, when: both(membership, file("cgroup.procs")), why: "The process with this pid moves into the cgroup. What it starts will be born in there.",
+		man: cgroups, fold: movesIn, item: whole},
+	{calls: writing, when: membership, why: "The thread with this id moves into the cgroup. What it starts will be born in there.", man: cgroups, fold: movesIn, item: whole},
+
+	{calls: writing, when: both(file("cgroup.subtree_control"), takes, gives), why: "The groups below get some controllers, and lose others.", man: cgroups},
+	{calls: writing, when: both(file("cgroup.subtree_control"), takes), why: "The groups below lose these controllers.", man: cgroups},
+	inGroup("The groups below get these controllers: in cgroup v2 a group has what its parent hands down.", "cgroup.subtree_control"),
+	inGroup("Every process in the cgroup is killed.", "cgroup.kill"),
+	{calls: writing, when: both(file("cgroup.freeze", "freezer.state"), writes("0", "THAWED")), why: "The cgroup's frozen processes go on.", man: cgroups},
+	inGroup("Every process in the cgroup is frozen: it does not run until somebody lets it go on.", "cgroup.freeze", "freezer.state"),
+	inGroup("From now on the cgroup holds single threads, and not only whole processes.", "cgroup.type"),
+	inGroup("Whether the kernel starts a program when the cgroup's last process has gone.", "notify_on_release"),
+	inGroup("Whether a new group in here begins with the CPUs and memory nodes of this one.", "cgroup.clone_children"),
+
+	// In cgroup v1 a list says which devices may be used, in v2 a program.
+	{calls: writing, when: both(file("devices.deny"), writes("a")), why: "All devices are forbidden: nobody in the cgroup can open one.", man: cgroups, fold: listsDevices, item: denied},
+	{calls: writing, when: file("devices.deny"), why: "These devices are forbidden to the processes in the cgroup.", man: cgroups, fold: listsDevices, item: denied},
+	{calls: writing, when: both(file("devices.allow"), writes("a")), why: "All devices that the parent group may use are allowed.", man: cgroups, fold: listsDevices, item: allowed},
+	{calls: writing, when: file("devices.allow"), why: "A device is allowed, by its numbers: to read (r), to write (w), to make its node (m).", man: cgroups, fold: listsDevices, item: allowed},
+	{calls: "bpf", when: option(unix.BPF_PROG_LOAD), why: "A small program is loaded, which can say what devices may be opened. The kernel checks it first."},
+	{calls: "bpf", when: option(unix.BPF_PROG_DETACH), why: "This program no longer says which devices the cgroup's processes may open."},
+	{calls: "bpf", why: "From now on the program says which devices the cgroup's processes may open."},
+
+	{calls: writing, when: both(inCgroupTree, writes("max", "-1")), why: "Here is no limit of this kind.", man: cgroups},
+	said("At most %s tasks: processes, and their threads count, too.", number, "pids.max"),
+	said("At most %s cgroups below this one.", number, "cgroup.max.descendants"),
+	said("At most %s levels of cgroups below this one.", number, "cgroup.max.depth"),
+
+	said("At most %s of memory: who takes more is killed.", amount, "memory.max", "memory.limit_in_bytes"),
+	said("At most %s of swap.", amount, "memory.swap.max"),
+	said("At most %s of memory and swap together.", amount, "memory.memsw.limit_in_bytes"),
+	said("Above %s the processes are slowed down, and not yet killed.", amount, "memory.high", "memory.swap.high"),
+	said("When the machine runs short of memory, the group is pushed back to %s.", amount, "memory.soft_limit_in_bytes"),
+	said("%s are left to the group as long as others have memory to give.", amount, "memory.low"),
+	said("%s are left to the group, whatever happens.", amount, "memory.min"),
+	said("At most %s of memory that the kernel uses for these processes.", amount, "memory.kmem.limit_in_bytes", "memory.kmem.tcp.limit_in_bytes"),
+	inGroup("How soon the group's memory goes to swap: from 0, as late as possible, upward.", "memory.swappiness"),
+	inGroup("With 1, a process that finds no memory waits, and none is killed.", "memory.oom_control"),
+	inGroup("With 1, all processes in the group are killed together when memory runs out.", "memory.oom.group"),
+
+	said("CPU time: at most %s.", quota, "cpu.max"),
+	said("CPU time: at most %s microseconds in each period.", number, "cpu.cfs_quota_us"),
+	said("The period that the quota of CPU time belongs to is %s microseconds.", number, "cpu.cfs_period_us"),
+	said("CPU time that was not used is saved, up to %s microseconds.", number, "cpu.max.burst", "cpu.cfs_burst_us"),
+	inGroup("When CPUs are busy, each group gets time in proportion to this number.", "cpu.weight", "cpu.shares"),
+	inGroup("With 1, the group's processes run only when nobody else wants the CPU.", "cpu.idle"),
+	inGroup("CPU time of real-time tasks: a runtime in each period, in microseconds.", "cpu.rt_runtime_us", "cpu.rt_period_us"),
+	{calls: writing, when: file("cpuset.cpus"), why: "Only these CPUs: %s.", about: number, man: "cpuset(7)"},
+	{calls: writing, when: file("cpuset.mems"), why: "Only the memory of these NUMA nodes: %s.", about: number, man: "cpuset(7)"},
+	{calls: writing, when: file("cpuset.cpus.partition", "cpuset.cpu_exclusive"), why: "Whether other groups may use the same CPUs.", man: "cpuset(7)"},
+
+	inGroup("At most so many bytes or operations a second, on the disk that is named by its numbers.", "io.max", "blkio.throttle.read_bps_device",
+		"blkio.throttle.write_bps_device", "blkio.throttle.read_iops_device", "blkio.throttle.write_iops_device"),
+	inGroup("When a disk is busy, each group gets its share in proportion to this number.", "io.weight", "io.bfq.weight", "blkio.weight", "blkio.bfq.weight"),
+	{calls: writing, when: hugePages, why: "At most %s in huge pages of this size.", about: amount, man: cgroups},
+	inGroup("At most so many objects of a network card for RDMA.", "rdma.max"),
+	inGroup("Packets of these processes carry this number, by which firewalls and traffic control know them.", "net_cls.classid"),
+	inGroup("The priority of these processes' packets, for a network interface.", "net_prio.ifpriomap"),
+	{calls: writing, when: inCgroupTree, why: "A file of a cgroup gets a new value.", man: cgroups},
+
+	{calls: writing, when: file("oom_score_adj", "oom_adj"), why: "When memory runs out, the process with the highest score is killed. This is added to the score.", man: "proc(5)"},
+}}
+
+const (
+	writing = "write pwrite64"
+	cgroups = "cgroups(7)"
+
+	eachTree     = "In cgroup v1 each controller has a tree of its own, and the group is a folder in each."
+	groupGoes    = "A cgroup without processes is removed like an empty folder."
+	movesIn      = "Into the cgroup, in the tree of each controller. What is started from here on is born in there."
+	listsDevices = "A list says which devices the processes in the cgroup may use, by type and numbers."
+)
+
+// inGroup is a rule for what is written to one of these files of a cgroup.
+func inGroup(why string, names ...string) rule {
+	return rule{calls: writing, when: both(inCgroupTree, file(names...)), why: why, man: cgroups}
+}
+
+// said is such a rule, whose sentence says what is written.
+func said(why string, about text, names ...string) rule {
+	r := inGroup(why, names...)
+	r.about = about
+	return r
+}
+
+func inV1(c *trace.Call) bool { return isV1(c.Path) }
+
+// inCgroupTree is true of a write to a file that is none of /proc, and no socket:
+// of others isTold accepts only those of cgroups.
+func inCgroupTree(c *trace.Call) bool {
+	return strings.HasPrefix(c.Path, "/") && !strings.HasPrefix(c.Path, "/proc/")
+}
+
+// membership is true of a write to the list of a cgroup's processes or threads.
+func membership(c *trace.Call) bool {
+	return inCgroupTree(c) && file("cgroup.procs", "tasks", "cgroup.threads")(c)
+}
+
+// takes and gives look for controllers that a list takes away, and that it adds.
+func takes(c *trace.Call) bool { return strings.Contains(" "+written(c), " -") }
+
+func gives(c *trace.Call) bool { return strings.Contains(written(c), "+") }
+
+func hugePages(c *trace.Call) bool { return strings.HasPrefix(base(c), "hugetlb.") }
+
+func denied(c *trace.Call) string { return "deny " + number(c) }
+
+func allowed(c *trace.Call) string { return "allow " + number(c) }
+
+// number is what is written, as it is.
+func number(c *trace.Call) string { return shown(written(c)) }
+
+// amount is a number of bytes in the largest unit that has no rest.
+func amount(c *trace.Call) string {
+	bytes, err := strconv.ParseUint(written(c), 10, 64)
+	if err != nil {
+		return number(c) // 64M, as cgroup v2 takes it, too
+	}
+	unit := 0
+	for bytes != 0 && bytes%1024 == 0 && unit < 3 {
+		bytes, unit = bytes/1024, unit+1
+	}
+	return fmt.Sprintf("%d %s", bytes, []string{"bytes", "KiB", "MiB", "GiB"}[unit])
+}
+
+// quota is what cpu.max says: microseconds in each period, and perhaps the period.
+func quota(c *trace.Call) string {
+	most, period, found := strings.Cut(written(c), " ")
+	if !found {
+		return shown(most) + " microseconds in each period"
+	}
+	return shown(most) + " in every " + shown(period) + " microseconds"
+}

@@ -1,0 +1,173 @@
+package narrate
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/trace"
+)
+
+// networkChapter is interfaces, addresses and routes, which programs make by messages to
+// the kernel (rtnetlink(7)), and the firewall, for which they run a tool.
+var networkChapter = chapter{"network", []rule{
+	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("bridge")), why: "A new bridge %s: a switch made of software, that interfaces are plugged into.", about: link, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("veth"), toProcess), why: "A virtual cable: one end is %s, the other is in the container's network namespace.", about: link, man: "veth(4)", fold: messages, item: messageText},
+	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("veth")), why: "A virtual cable: what goes in at its one end, %s, comes out at the other.", about: link, man: "veth(4)", fold: messages, item: messageText},
+	{calls: sending, when: both(message(unix.RTM_NEWLINK), makesAny), why: "A new network interface: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: both(changesLink, toProcess), why: "The interface %s moves to the network namespace of another process.", about: link, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: both(changesLink, toBridge), why: "An interface is plugged into a bridge: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: both(changesLink, comesUp, isLoopback), why: "The loopback interface is switched on: before that, 127.0.0.1 does not answer.", man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: both(changesLink, comesUp), why: "The interface %s is switched on.", about: link, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: both(changesLink, goesDown), why: "The interface %s is switched off.", about: link, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: changesLink, why: "A network interface changes: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: message(unix.RTM_DELLINK), why: "A network interface goes, and of a virtual cable the other end, too: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: message(unix.RTM_NEWADDR), why: "The interface gets an address: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: message(unix.RTM_DELADDR), why: "The interface loses an address: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: both(message(unix.RTM_NEWROUTE), isDefault), why: "What has no other way goes to this gateway: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: message(unix.RTM_NEWROUTE), why: "Which way packets for these addresses go: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: message(unix.RTM_DELROUTE), why: "A way for packets goes: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: changesNetwork, why: "A message to the kernel changes the network: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
+
+	{calls: writing, when: both(networkSysctl, file("ip_forward", "forwarding"), writes("1")), why: "The machine passes on packets that are not for it: it is a router now.", man: "ip(7)"},
+	{calls: writing, when: both(networkSysctl, file("ip_forward", "forwarding")), why: "The machine no longer passes on packets that are not for it.", man: "ip(7)"},
+	{calls: writing, when: both(networkSysctl, file("ping_group_range")), why: "Users in these groups may ping, without a right to raw packets.", man: "icmp(7)"},
+	{calls: writing, when: both(networkSysctl, file("ip_unprivileged_port_start")), why: "Ports from this number on may be used without privileges.", man: "ip(7)"},
+	{calls: writing, when: networkSysctl, why: "A setting of this network namespace changes: %s.", about: sysctlName, man: "proc(5)"},
+
+	helper("slirp4netns connects a network namespace to the outside, without root.", "slirp4netns(1)", "slirp4netns"),
+	helper("pasta connects a network namespace to the outside, without root.", "pasta(1)", "pasta", "pasta.avx2"),
+	helper("netavark makes the container's network: bridge, cable, addresses, firewall.", "", "netavark"),
+	helper("aardvark-dns tells containers each other's addresses by name.", "", "aardvark-dns"),
+	helper("ip shows or changes interfaces, addresses and routes.", "ip(8)", "ip"),
+	helper("tc shows or changes how packets are queued.", "tc(8)", "tc"),
+
+	{calls: execs, when: both(runs("nft"), inRules("masquerade"), inRules("drop")), why: "Outward, the host's address becomes the sender. Inward, new connections are dropped.", man: "nft(8)"},
+	{calls: execs, when: both(runs("nft"), inRules("masquerade")), why: masquerades, man: "nft(8)"},
+	{calls: execs, when: both(runs("nft"), inRules("delete", "flush")), why: "Rules of the firewall go.", man: "nft(8)"},
+	{calls: execs, when: both(runs("nft"), inRules("list")), why: "nft lists rules of the firewall.", man: "nft(8)"},
+	{calls: execs, when: runs("nft"), why: "nft changes rules of the firewall.", man: "nft(8)"},
+
+	{calls: execs, when: both(runsIPTables, argument("-C", "--check")), why: "Is this rule of the firewall there already?", man: "iptables(8)", fold: firewall, item: ruleText},
+	{calls: execs, when: both(runsIPTables, argument("-S", "-L", "--list-rules", "--list", "-V", "--version")), why: "iptables is only asked, and changes nothing.", man: "iptables(8)", fold: firewall, item: ruleText},
+	{calls: execs, when: both(runsIPTables, argument("-D", "--delete", "-F", "--flush", "-X", "--delete-chain")), why: "Rules of the firewall go.", man: "iptables(8)", fold: firewall, item: ruleText},
+	{calls: execs, when: both(runsIPTables, argument("-N", "--new-chain")), why: "A new chain: a list of rules that others can jump to.", man: "iptables(8)", fold: firewall, item: ruleText},
+	{calls: execs, when: both(runsIPTables, argument("-P", "--policy")), why: "What becomes of packets that no rule of this chain decides on.", man: "iptables(8)", fold: firewall, item: ruleText},
+	{calls: execs, when: both(runsIPTables, argument("MASQUERADE")), why: masquerades, man: "iptables(8)", fold: firewall, item: ruleText},
+	{calls: execs, when: both(runsIPTables, argument("SNAT")), why: "Packets that leave get another sender's address.", man: "iptables(8)", fold: firewall, item: ruleText},
+	{calls: execs, when: both(runsIPTables, argument("DNAT", "REDIRECT")), why: "Packets for one port go to another address or port: a published port.", man: "iptables(8)", fold: firewall, item: ruleText},
+	{calls: execs, when: both(runsIPTables, argument("ACCEPT")), why: "These packets may pass.", man: "iptables(8)", fold: firewall, item: ruleText},
+	{calls: execs, when: both(runsIPTables, argument("DROP", "REJECT")), why: "These packets may not pass.", man: "iptables(8)", fold: firewall, item: ruleText},
+	{calls: execs, when: both(runsIPTables, argument("-A", "--append", "-I", "--insert")), why: "A rule: which packets go to which chain.", man: "iptables(8)", fold: firewall, item: ruleText},
+	{calls: execs, when: runsIPTables, why: "iptables changes rules of the firewall.", man: "iptables(8)", fold: firewall, item: ruleText},
+}}
+
+const (
+	sending   = "sendto sendmsg write pwrite64"
+	execs     = "execve execveat"
+	rtnetlink = "rtnetlink(7)"
+
+	messages    = "Messages to the kernel set up interfaces, addresses and routes."
+	masquerades = "What leaves gets the host's address as its sender, so that answers find back."
+	firewall    = "The firewall's rules, one run of iptables each."
+)
+
+// changing is the first message of a call that changes something, nil for none. Of
+// four types in a row the third, GET, only asks.
+func changing(c *trace.Call) *trace.Message {
+	for i := range c.Messages {
+		if m := &c.Messages[i]; m.Type >= unix.RTM_NEWLINK && m.Type%4 != unix.RTM_GETLINK%4 {
+			return m
+		}
+	}
+	return nil
+}
+
+func changesNetwork(c *trace.Call) bool { return changing(c) != nil }
+
+// about is true of calls whose message says so.
+func about(is func(m *trace.Message) bool) condition {
+	return func(c *trace.Call) bool {
+		m := changing(c)
+		return m != nil && is(m)
+	}
+}
+
+func message(types ...uint16) condition {
+	return about(func(m *trace.Message) bool { return slices.Contains(types, m.Type) })
+}
+
+// changesLink is true of a message about an interface, which may be there already.
+var changesLink = message(unix.RTM_NEWLINK, unix.RTM_SETLINK)
+
+func makes(kind string) condition {
+	return about(func(m *trace.Message) bool { return m.Kind == kind && m.Flags&unix.NLM_F_CREATE != 0 })
+}
+
+var (
+	makesAny   = about(func(m *trace.Message) bool { return m.Kind != "" && m.Flags&unix.NLM_F_CREATE != 0 })
+	toProcess  = about(func(m *trace.Message) bool { return m.PID != 0 })
+	toBridge   = about(func(m *trace.Message) bool { return m.Master != "" })
+	comesUp    = about(func(m *trace.Message) bool { return m.Up })
+	goesDown   = about(func(m *trace.Message) bool { return m.Down })
+	isLoopback = about(func(m *trace.Message) bool { return m.Name == "lo" })
+	isDefault  = about(func(m *trace.Message) bool { return m.Gateway != "" && m.Address == "default" })
+)
+
+func link(c *trace.Call) string {
+	m := changing(c)
+	if m == nil || m.Name == "" {
+		return "(no name yet)"
+	}
+	return shown(m.Name)
+}
+
+func messageText(c *trace.Call) string {
+	m := changing(c)
+	switch {
+	case m == nil:
+		return ""
+	case m.Text != "":
+		return shown(m.Text)
+	}
+	return shown(m.TypeName)
+}
+
+func networkSysctl(c *trace.Call) bool { return strings.HasPrefix(c.Path, sysctls+"net/") }
+
+// runs is true of an execve of a program with one of these names.
+func runs(names ...string) condition { return file(names...) }
+
+func runsIPTables(c *trace.Call) bool {
+	name := strings.Replace(base(c), "ip6tables", "iptables", 1)
+	return name == "iptables" || strings.HasPrefix(name, "iptables-") || strings.HasPrefix(name, "xtables-")
+}
+
+// argument is true of an execve with one of these arguments.
+func argument(names ...string) condition {
+	return func(c *trace.Call) bool {
+		return slices.ContainsFunc(c.List, func(given string) bool { return slices.Contains(names, given) })
+	}
+}
+
+// inRules is true of an execve with one of these words in its arguments.
+func inRules(words ...string) condition {
+	return func(c *trace.Call) bool {
+		for _, word := range strings.FieldsFunc(strings.Join(c.List, " "), func(r rune) bool { return strings.ContainsRune(" ;{}\n\t", r) }) {
+			if slices.Contains(words, word) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// ruleText is a run of iptables without its path.
+func ruleText(c *trace.Call) string {
+	if len(c.List) == 0 {
+		return ""
+	}
+	return shown(strings.Join(append([]string{path.Base(c.List[0])}, c.List[1:]...), " "))
+}

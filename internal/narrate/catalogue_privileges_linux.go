@@ -1,0 +1,168 @@
+package narrate
+
+import (
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/trace"
+)
+
+// privilegesChapter are what a process may do, and which it gives up.
+var privilegesChapter = chapter{"privileges", []rule{
+	{calls: "prctl", when: option(unix.PR_CAPBSET_DROP), why: "No program file brings %s.", about: dropped, man: capabilitiesPage, fold: bounding, item: capability(1)},
+	{calls: "prctl", when: both(option(unix.PR_CAP_AMBIENT), value(1, unix.PR_CAP_AMBIENT_RAISE)), why: "An execve keeps %s, for a program that has no privileges of its own, too.", about: capability(2), man: capabilitiesPage, fold: ambient, item: capability(2)},
+	{calls: "prctl", when: both(option(unix.PR_CAP_AMBIENT), value(1, unix.PR_CAP_AMBIENT_LOWER)), why: "An execve keeps %s no longer by the ambient set.", about: capability(2), man: capabilitiesPage, fold: ambient, item: capability(2)},
+	{calls: "prctl", when: option(unix.PR_CAP_AMBIENT), why: "An execve keeps no capabilities by the ambient set: it is empty.", man: capabilitiesPage},
+	{calls: "capset", when: keepsNone, why: "This process gives up all its capabilities.", man: capabilitiesPage},
+	{calls: "capset", why: "From here on this process has these capabilities, and no others.", man: capabilitiesPage},
+
+	{calls: "prctl", when: option(unix.PR_SET_NO_NEW_PRIVS), why: "No execve gives new rights from here on: a set-user-ID program is just a program."},
+	{calls: "prctl", when: both(option(unix.PR_SET_DUMPABLE), value(1, 0)), why: "Processes without privileges may not look into this one, and it leaves no core dump."},
+	{calls: "prctl", when: option(unix.PR_SET_DUMPABLE), why: "Processes of the same user may look into this one: it is an ordinary process."},
+	{calls: "prctl", when: option(unix.PR_SET_SECUREBITS), why: "These bits say what user id 0 means for capabilities.", man: capabilitiesPage},
+	{calls: "prctl", when: both(option(unix.PR_SET_KEEPCAPS), value(1, 0)), why: "A change from root to another user takes the capabilities away, as is usual.", man: capabilitiesPage},
+	{calls: "prctl", when: option(unix.PR_SET_KEEPCAPS), why: "A change from root to another user leaves the permitted capabilities.", man: capabilitiesPage},
+	{calls: "prctl", when: option(unix.PR_SET_PTRACER), why: "The process with this pid may trace this one."},
+	{calls: "prctl", when: both(option(unix.PR_SET_SECCOMP), value(1, unix.SECCOMP_MODE_FILTER)), why: filters, about: length, man: "seccomp(2)"},
+	{calls: "prctl", when: option(unix.PR_SET_SECCOMP), why: strict, man: "seccomp(2)"},
+	{calls: "seccomp", when: option(unix.SECCOMP_SET_MODE_FILTER), why: filters, about: length},
+	{calls: "seccomp", why: strict},
+
+	{calls: "setuid", why: "From here on this process is user %s.", about: id(0), fold: ids, item: named("user")},
+	{calls: "setgid", why: "From here on this process is in group %s.", about: id(0), fold: ids, item: named("group")},
+	{calls: "setreuid setresuid", when: becomes, why: "From here on this process is user %s.", about: id(0), fold: ids, item: named("user")},
+	{calls: "setregid setresgid", when: becomes, why: "From here on this process is in group %s.", about: id(0), fold: ids, item: named("group")},
+	{calls: "setreuid setresuid", why: "The real, the effective and the saved user id change; -1 leaves one as it is.", fold: ids, item: named("user")},
+	{calls: "setregid setresgid", why: "The real, the effective and the saved group id change; -1 leaves one as it is.", fold: ids, item: named("group")},
+	{calls: "setfsuid", why: "Files are opened with the rights of user %s.", about: id(0), fold: ids, item: named("user for files")},
+	{calls: "setfsgid", why: "Files are opened with the rights of group %s.", about: id(0), fold: ids, item: named("group for files")},
+	{calls: "setgroups", when: value(0, 0), why: "This process is in no further groups: those of who started it are given up.", fold: ids, item: words("no further groups")},
+	{calls: "setgroups", why: "The further groups that this process is in.", fold: ids, item: someGroups},
+
+	{calls: "keyctl", why: "Another session keyring: keys in the one of who started this process are not found in it."},
+	{calls: writing, when: both(ofProcess, file("exec"), below("/attr/")), why: "The next execve puts the program under this label of AppArmor or SELinux.", man: "proc(5)"},
+	{calls: writing, when: both(ofProcess, below("/attr/")), why: "A label of AppArmor or SELinux changes, for this process or for what it makes.", man: "proc(5)"},
+}}
+
+const (
+	capabilitiesPage = "capabilities(7)"
+
+	bounding = "Root's power is split into capabilities. No program file brings these from here on."
+	ambient  = "Which capabilities an execve keeps, for programs that have none of their own."
+	ids      = "The ids of this process change, while it has the right to do so."
+	filters  = "From here on a filter of %s is asked before every system call."
+	strict   = "From here on only read, write, _exit and sigreturn are allowed."
+)
+
+// allows says what each capability would let a process do.
+var allows = map[string]string{
+	"CAP_CHOWN":              "give files to other owners",
+	"CAP_DAC_OVERRIDE":       "ignore the permissions of files",
+	"CAP_DAC_READ_SEARCH":    "read all files and folders",
+	"CAP_FOWNER":             "act as the owner of any file",
+	"CAP_FSETID":             "keep set-user-ID bits of changed files",
+	"CAP_KILL":               "send signals to any process",
+	"CAP_SETGID":             "become any group",
+	"CAP_SETUID":             "become any user",
+	"CAP_SETPCAP":            "change its bounding set",
+	"CAP_LINUX_IMMUTABLE":    "make files immutable or append-only",
+	"CAP_NET_BIND_SERVICE":   "listen on ports below 1024",
+	"CAP_NET_BROADCAST":      "send broadcasts, but nothing asks for it",
+	"CAP_NET_ADMIN":          "configure interfaces, routes and firewalls",
+	"CAP_NET_RAW":            "send and receive raw packets",
+	"CAP_IPC_LOCK":           "lock memory, and use huge pages",
+	"CAP_IPC_OWNER":          "use the System V IPC of others",
+	"CAP_SYS_MODULE":         "load modules into the kernel",
+	"CAP_SYS_RAWIO":          "reach I/O ports and physical memory",
+	"CAP_SYS_CHROOT":         "call chroot",
+	"CAP_SYS_PTRACE":         "look into any process",
+	"CAP_SYS_PACCT":          "switch process accounting on and off",
+	"CAP_SYS_ADMIN":          "mount, make namespaces, and much more",
+	"CAP_SYS_BOOT":           "reboot, or load another kernel",
+	"CAP_SYS_NICE":           "raise the priority of any process",
+	"CAP_SYS_RESOURCE":       "go beyond resource limits and quotas",
+	"CAP_SYS_TIME":           "set the clock",
+	"CAP_SYS_TTY_CONFIG":     "hang up and configure virtual terminals",
+	"CAP_MKNOD":              "make device nodes",
+	"CAP_LEASE":              "take leases on any file",
+	"CAP_AUDIT_WRITE":        "write to the audit log",
+	"CAP_AUDIT_CONTROL":      "configure the audit log",
+	"CAP_SETFCAP":            "give capabilities to files",
+	"CAP_MAC_OVERRIDE":       "override mandatory access control",
+	"CAP_MAC_ADMIN":          "configure mandatory access control",
+	"CAP_SYSLOG":             "read the kernel's log and addresses",
+	"CAP_WAKE_ALARM":         "wake up the machine by a timer",
+	"CAP_BLOCK_SUSPEND":      "keep the machine awake",
+	"CAP_AUDIT_READ":         "read the audit log",
+	"CAP_PERFMON":            "measure other processes and the kernel",
+	"CAP_BPF":                "load BPF programs into the kernel",
+	"CAP_CHECKPOINT_RESTORE": "choose pids for new processes",
+}
+
+// capability is the name of the one whose number is argument number i.
+func capability(i int) text {
+	return func(c *trace.Call) string { return trace.CapabilityName(int(min(c.Values[i], 64))) }
+}
+
+// dropped is the capability that leaves the bounding set, and what it is for.
+func dropped(c *trace.Call) string {
+	name := capability(1)(c)
+	if what := allows[name]; what != "" {
+		return name + " from here on: it would let a process " + what
+	}
+	return name + " from here on"
+}
+
+func keepsNone(c *trace.Call) bool {
+	return c.Caps != nil && c.Caps.Effective|c.Caps.Permitted == 0
+}
+
+// length is the length of a seccomp filter.
+func length(c *trace.Call) string {
+	if c.Length == 0 {
+		return "the program's own"
+	}
+	return strconv.Itoa(c.Length) + " instructions"
+}
+
+// unchanged is an id that leaves the one that is there.
+const unchanged = 0xffffffff
+
+// becomes is true of a call that makes all ids the same.
+func becomes(c *trace.Call) bool {
+	count := 3
+	switch c.Name() {
+	case "setuid", "setgid", "setfsuid", "setfsgid":
+		return true
+	case "setreuid", "setregid":
+		count = 2
+	}
+	for _, v := range c.Values[:count] {
+		if v&unchanged != c.Values[0]&unchanged || v&unchanged == unchanged {
+			return false
+		}
+	}
+	return true
+}
+
+func id(i int) text {
+	return func(c *trace.Call) string { return strconv.Itoa(int(int32(c.Values[i]))) }
+}
+
+// named says what kind of id a call is about, and which.
+func named(what string) text {
+	return func(c *trace.Call) string {
+		if !becomes(c) {
+			return what + " ids"
+		}
+		return what + " " + id(0)(c)
+	}
+}
+
+func someGroups(c *trace.Call) string {
+	if len(c.Arguments) < 2 {
+		return "further groups"
+	}
+	return "groups " + shown(c.Arguments[1])
+}
