@@ -45,12 +45,13 @@ type Call struct {
 	// Note is the user's own, for what it wants to remember until the answer.
 	Note any
 
-	thread  *Thread
-	arch    uint32 // AUDIT_ARCH_…: which table the number belongs to
-	pointer uint64 // the instruction and stack pointers of who calls
-	stack   uint64
-	skip    skip
-	clone   *cloneArguments // once they are read
+	thread   *Thread
+	arch     uint32 // AUDIT_ARCH_…: which table the number belongs to
+	pointer  uint64 // the instruction and stack pointers of who calls
+	stack    uint64
+	skip     skip
+	clone    *cloneArguments // once they are read
+	receives *socket         // of a call that receives
 }
 
 // cloneArguments are what a clone or clone3 was asked for.

@@ -235,6 +235,7 @@ func start(t *testing.T, name string, args ...string) *helper {
 	t.Helper()
 	command := exec.Command("/proc/self/exe", args...)
 	command.Env = append(os.Environ(), helperName+"="+name, "GODEBUG=asyncpreemptoff=1", "GOGC=off")
+	command.SysProcAttr = apart()
 	stdin, err1 := command.StdinPipe()
 	stdout, err2 := command.StdoutPipe()
 	command.Stderr = os.Stderr
@@ -248,6 +249,15 @@ func start(t *testing.T, name string, args ...string) *helper {
 		stdin.Close()
 	})
 	return h
+}
+
+// apart is for programs that get a network namespace of their own: also strace, which
+// finds out only about sockets of its own namespace what they speak.
+func apart() *syscall.SysProcAttr {
+	if unix.Geteuid() != 0 {
+		return nil
+	}
+	return &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
 }
 
 // patience is how long a test waits for what must come.

@@ -29,11 +29,8 @@ var fileReaders = map[string]reader{
 		return append([]string{c.directory(v[0])}, c.opened(v[1], v[2], v[3])...)
 	},
 	"openat2": (*Call).readOpenat2,
-	"read": func(c *Call, v [6]uint64) []string {
-		c.Path, _ = c.file(v[0])
-		return []string{c.descriptor(v[0]), nullOr(v[1], left), strconv.FormatUint(v[2], 10)}
-	},
-	"write": (*Call).readWrite,
+	"read":    (*Call).readRead,
+	"write":   (*Call).readWrite,
 	"pwrite64": func(c *Call, v [6]uint64) []string {
 		return append(c.readWrite(v), strconv.FormatInt(int64(v[3]), 10))
 	},
@@ -41,7 +38,26 @@ var fileReaders = map[string]reader{
 
 func (c *Call) readWrite(v [6]uint64) []string {
 	c.Path, _ = c.file(v[0])
-	return []string{c.descriptor(v[0]), c.bytes(v[1], v[2]), strconv.FormatUint(v[2], 10)}
+	s := c.socket(v[0])
+	if s.protocol == unix.NETLINK_ROUTE {
+		c.Messages, _ = c.messages(s, c.some(v[1], v[2]))
+	}
+	return []string{s.text, c.bytes(v[1], v[2]), strconv.FormatUint(v[2], 10)}
+}
+
+func (c *Call) readRead(v [6]uint64) []string {
+	c.Path, _ = c.file(v[0])
+	c.receives = c.socket(v[0])
+	return []string{c.receives.text, nullOr(v[1], left), strconv.FormatUint(v[2], 10)}
+}
+
+// answerRead reads what a read has brought.
+func (c *Call) answerRead() {
+	length := min(uint64(c.Result), c.Values[2])
+	c.Arguments[1] = c.bytes(c.Values[1], length)
+	if c.receives.protocol == unix.NETLINK_ROUTE {
+		c.Messages, _ = c.messages(c.receives, c.some(c.Values[1], length))
+	}
 }
 
 // node prints what mknod(2) makes: the device's numbers only where the mode says

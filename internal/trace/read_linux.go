@@ -26,7 +26,7 @@ func (c *Call) Read() {
 }
 
 // readers read the arguments of a call, by its name.
-var readers = merged(processReaders, mountReaders, newMountReaders, fileReaders, privilegeReaders, idReaders, sessionReaders)
+var readers = merged(processReaders, mountReaders, newMountReaders, fileReaders, privilegeReaders, idReaders, sessionReaders, socketReaders)
 
 // reader returns the arguments of a call as they are printed.
 type reader func(c *Call, v [6]uint64) []string
@@ -40,14 +40,29 @@ func merged(some ...map[string]reader) map[string]reader {
 }
 
 // ReadAnswer reads what a call has written for its caller, when its thread is
-// stopped at the exit.
+// stopped at the exit, once Read has read the rest.
 func (c *Call) ReadAnswer() {
-	switch {
-	case c.Errno() != 0:
-	case c.Name() == "waitid" && c.Values[2] != 0:
-		c.readSiginfo()
-	case c.Name() == "wait4" && c.Values[1] != 0 && c.Result > 0:
-		c.readStatus()
+	if len(c.Arguments) == 0 {
+		return
+	}
+	failed := c.Errno() != 0
+	switch c.Name() {
+	case "waitid":
+		if !failed && c.Values[2] != 0 {
+			c.readSiginfo()
+		}
+	case "wait4":
+		if !failed && c.Values[1] != 0 && c.Result > 0 {
+			c.readStatus()
+		}
+	case "read":
+		if !failed {
+			c.answerRead()
+		}
+	case "recvfrom":
+		c.answerRecvfrom()
+	case "recvmsg":
+		c.answerRecvmsg()
 	}
 }
 
@@ -187,15 +202,10 @@ func isPidfd(file string) bool {
 }
 
 // copied is file where /proc has the numbers of another PID namespace: /proc/self is
-// ours there, too, so we look at a copy of the descriptor. It needs Linux 5.6. Of a
-// process it would say a stranger's number.
+// ours there, too, so we look at a copy of the descriptor. Of a process it would say a
+// stranger's number.
 func (c *Call) copied(value uint64) (string, bool) {
-	process, err := unix.PidfdOpen(c.thread.Process.ID, 0)
-	if err != nil {
-		return "", false
-	}
-	defer unix.Close(process)
-	fd, err := unix.PidfdGetfd(process, int(int32(value)), 0)
+	fd, err := c.copyDescriptor(value)
 	if err != nil {
 		return "", false
 	}

@@ -48,6 +48,7 @@ var callGroups = map[string]func(dir string) []attempt{
 	"privilege": privilegeCalls,
 	"ids":       idCalls,
 	"session":   sessionCalls,
+	"netlink":   netlinkCalls,
 }
 
 // helperCalls makes the calls of the group args[1] in the folder args[0].
@@ -56,7 +57,7 @@ func helperCalls(args []string) {
 	os.MkdirAll(dir, 0o755)
 	os.Chdir(dir)
 	// What is renamed and mounted below is not this machine's.
-	if err := unix.Unshare(unix.CLONE_NEWUTS | unix.CLONE_NEWNS | unix.CLONE_NEWNET); err == nil {
+	if err := unix.Unshare(unix.CLONE_NEWUTS | unix.CLONE_NEWNS); err == nil {
 		err = unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 		if err != nil {
 			panic(err)
@@ -225,6 +226,7 @@ func straceCalls(t *testing.T, group string) (all []string) {
 	command.Args[len(command.Args)-3] = binary
 	command.Env = append(os.Environ(), helperName+"=calls", "GODEBUG=asyncpreemptoff=1", "GOGC=off")
 	command.Stdin = strings.NewReader("g")
+	command.SysProcAttr = apart()
 	if out, err := command.CombinedOutput(); err != nil {
 		missing(t, "strace: %v\n%s", err, out)
 	}
@@ -268,17 +270,24 @@ func straceCalls(t *testing.T, group string) (all []string) {
 func sameEachTime(text string) string {
 	text = strings.ReplaceAll(text, `"...`, `"…`)
 	for pattern, with := range map[string]string{
-		` /\* [^*]* \*/`:         "",
-		`AT_FDCWD<[^>]*>`:        "AT_FDCWD",
-		`si_pid=\d+`:             "si_pid=PID",
-		`/[^" ]*/same`:           "DIR",
-		`uts:\[\d+\]`:            "uts:[N]",
-		`^(clone.* = )[1-9]\d*`:  "${1}PID",
-		`^(wait4.* = )[1-9]\d*`:  "${1}PID",
-		`^(keyctl.* = )[1-9]\d*`: "${1}KEY",
-		`pipe:\[\d+\]`:           "pipe:[N]",
-		`, child_tidptr=\w+`:     "",
-		`"xxxxxxxxxxxxxxxxx+"…?`: "LONG",
+		` /\* [^*]* \*/`:            "",
+		`AT_FDCWD<[^>]*>`:           "AT_FDCWD",
+		`si_pid=\d+`:                "si_pid=PID",
+		`/[^" ]*/same`:              "DIR",
+		`uts:\[\d+\]`:               "uts:[N]",
+		`^(clone.* = )[1-9]\d*`:     "${1}PID",
+		`^(wait4.* = )[1-9]\d*`:     "${1}PID",
+		`^(keyctl.* = )[1-9]\d*`:    "${1}KEY",
+		`pipe:\[\d+\]`:              "pipe:[N]",
+		`socket:\[\d+\]`:            "SOCKET",
+		`UNIX-STREAM:\[[^]]*\]`:     "SOCKET",
+		`NETLINK:\[\d+\]`:           "SOCKET",
+		`^read\(90<NETLINK.*, 4096`: "READ", // it has the pid's bytes in it
+		`ROUTE:\d+`:                 "ROUTE:PID",
+		`NETFILTER:\d+`:             "NETFILTER:PID",
+		`nlmsg_pid=[1-9]\d*`:        "nlmsg_pid=PID",
+		`, child_tidptr=\w+`:        "",
+		`"xxxxxxxxxxxxxxxxx+"…?`:    "LONG",
 	} {
 		text = regexp.MustCompile(pattern).ReplaceAllString(text, with)
 	}
@@ -458,6 +467,11 @@ func FuzzRead(f *testing.F) {
 	}
 	slices.Sort(numbers)
 	text := edge(f, 4096)
+	netlink, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { unix.Close(netlink) })
 	for i := range numbers {
 		f.Add(uint8(i), []byte("text\x00"), uint64(0), uint64(1), uint64(2), ^uint64(0), uint64(1<<63), uint8(0b111))
 		f.Add(uint8(i), make([]byte, 200), ^uint64(0), ^uint64(7), uint64(1<<47), uint64(17), uint64(3), uint8(0b10101))
@@ -476,6 +490,9 @@ func FuzzRead(f *testing.F) {
 			if pointers&(1<<i) != 0 && len(content) > 0 {
 				call.Values[i] = address(&at[0])
 			}
+		}
+		if a%4 == 0 {
+			call.Values[0], call.Result = uint64(netlink), int64(b)
 		}
 		call.Read()
 		if call.Arguments == nil {
