@@ -27,7 +27,8 @@ type Call struct {
 	List   []string
 
 	// Kind is the type of file system that mount or fsopen names, the key of an
-	// fsconfig. Value is the fsconfig's value, the data of a mount, the name that a
+	// fsconfig, the kind of program that a bpf loads, or as what it hangs it somewhere:
+	// Path is where. Value is the fsconfig's value, the data of a mount, the name that a
 	// prctl or keyctl gives.
 	Kind  string
 	Value string

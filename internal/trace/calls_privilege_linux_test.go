@@ -77,6 +77,26 @@ func privilegeCalls(string) []attempt {
 	return all
 }
 
+// bpfCalls loads and attaches nothing: the instructions are nowhere, and the target is no
+// cgroup.
+func bpfCalls(dir string) (all []attempt) {
+	open(dir, unix.O_RDONLY, 91)
+	load := func(kind, count uintptr, rest ...any) vector { return append(vector{kind | count<<32, bad}, rest...) }
+	for command := range 50 {
+		all = append(all, attempt{"bpf", vector{command, 0, 0}}, attempt{"bpf", vector{command, bad, minus}}, attempt{"bpf", vector{high + uintptr(command), bad, 32}})
+	}
+	all = append(all,
+		attempt{"bpf", vector{unix.BPF_PROG_LOAD, load(15, 5, "GPL"), 24}}, attempt{"bpf", vector{unix.BPF_PROG_LOAD, load(15, 5, "GPL", 1, 2, 3), 48}}, attempt{"bpf", vector{unix.BPF_PROG_LOAD, load(half1, half1, bad), 24}},
+		attempt{"bpf", vector{unix.BPF_PROG_LOAD, load(15, 5, "GPL"), 4}}, attempt{"bpf", vector{unix.BPF_PROG_LOAD, load(15, 5, "GPL"), 5000}})
+	for kind := range 50 {
+		where := words(91, 77, uint32(kind), uint32(kind), 91, 0, 0, 1)
+		all = append(all, attempt{"bpf", vector{unix.BPF_PROG_LOAD, load(uintptr(kind), 0, 0), 24}}, attempt{"bpf", vector{unix.BPF_PROG_ATTACH, where, 16}},
+			attempt{"bpf", vector{unix.BPF_PROG_ATTACH, where, 20}}, attempt{"bpf", vector{unix.BPF_PROG_ATTACH, where, 28}}, attempt{"bpf", vector{unix.BPF_PROG_ATTACH, where, 32}},
+			attempt{"bpf", vector{unix.BPF_PROG_DETACH, where, 16}}, attempt{"bpf", vector{unix.BPF_PROG_QUERY, where, 24}})
+	}
+	return append(all, attempt{"bpf", vector{unix.BPF_PROG_ATTACH, words(minusWord, 0, 6, minusWord), 16}})
+}
+
 const minusWord = 0xffffffff
 
 func idCalls(dir string) []attempt {

@@ -49,6 +49,7 @@ var callGroups = map[string]func(dir string) []attempt{
 	"ids":       idCalls,
 	"session":   sessionCalls,
 	"netlink":   netlinkCalls,
+	"bpf":       bpfCalls,
 }
 
 // helperCalls makes the calls of the group args[1] in the folder args[0].
@@ -75,38 +76,11 @@ func helperCalls(args []string) {
 }
 
 func (a attempt) make() {
-	number, keep := numberOf(a.name), []any{}
+	number := numberOf(a.name)
 	if number < 0 {
 		return // arm64 has only the newer form
 	}
-	var pointer func(v any) uintptr
-	pointer = func(v any) uintptr {
-		switch v := v.(type) {
-		case int:
-			return uintptr(v)
-		case uintptr:
-			return v
-		case string:
-			b := append([]byte(v), 0)
-			keep = append(keep, b)
-			return uintptr(unsafe.Pointer(&b[0]))
-		case []byte:
-			keep = append(keep, v)
-			return uintptr(unsafe.Pointer(&v[0]))
-		case vector:
-			words := make([]uintptr, len(v)+1)
-			for i := range v {
-				words[i] = pointer(v[i])
-			}
-			keep = append(keep, words)
-			return uintptr(unsafe.Pointer(&words[0]))
-		}
-		panic(fmt.Sprintf("%s: %T", a.name, v))
-	}
-	var v [6]uintptr
-	for i, arg := range a.args {
-		v[i] = pointer(arg)
-	}
+	v, keep := pointers(a.args)
 	result, _, _ := syscall.RawSyscall6(uintptr(number), v[0], v[1], v[2], v[3], v[4], v[5])
 	if a.name == "clone" && result == 0 {
 		syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 7, 0, 0)

@@ -12,6 +12,7 @@ var privilegeReaders = map[string]reader{
 	"prctl":   (*Call).readPrctl,
 	"capset":  (*Call).readCapset,
 	"seccomp": (*Call).readSeccomp,
+	"bpf":     (*Call).readBPF,
 }
 
 func (c *Call) readPrctl(v [6]uint64) []string {
