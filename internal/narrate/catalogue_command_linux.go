@@ -14,7 +14,7 @@ const (
 
 // commandChapter is what a container is made for.
 var commandChapter = chapter{"the command", []rule{
-	{calls: execs, why: "This process becomes another program: the pid stays, the memory is new."},
+	{calls: execs, why: "This process becomes another program: the pid stays."},
 }}
 
 const intoCgroup = "A new process begins, in the cgroup that a descriptor names."
@@ -27,25 +27,25 @@ func helper(why, man string, names ...string) rule {
 // goesWithChapter is what belongs to whatever is told before.
 var goesWithChapter = chapter{"", []rule{
 	{calls: "clone clone3", when: func(c *trace.Call) bool { return c.CloneFlags()&unix.CLONE_INTO_CGROUP != 0 }, why: intoCgroup},
-	{calls: "clone clone3 fork vfork", why: "A new process begins. This call makes no new namespaces for it."},
+	{calls: "clone clone3 fork vfork", why: "A new process begins. This call makes no namespace for it."},
 	{calls: "unshare", when: hasBits(0, unix.CLONE_FS), why: "This thread gets a working directory and a root of its own, apart from other threads'."},
 	{calls: "unshare", why: "This thread no longer shares with the others what the flags name."},
 	{calls: "chdir", when: at("/"), why: "The working directory becomes the root directory."},
-	{calls: "chdir", why: "The working directory changes: a path that does not begin with / begins there."},
-	{calls: "fchdir", why: "The working directory becomes the folder that this descriptor is open on."},
+	{calls: "chdir", why: "The working directory changes: relative paths begin there."},
+	{calls: "fchdir", why: "The working directory becomes this open folder."},
 	{calls: "waitid wait4", why: "Wait until a process ends, and learn how it ended."},
 
 	{calls: "prctl", when: both(option(unix.PR_SET_PDEATHSIG), value(1, 0)), why: "From now on, no signal comes when the process that made this one dies."},
 	{calls: "prctl", when: option(unix.PR_SET_PDEATHSIG), why: "If the process that made this one dies, it gets this signal: nothing lives on unseen."},
 	{calls: "prctl", when: both(option(unix.PR_SET_CHILD_SUBREAPER), value(1, 0)), why: "Orphans below this process are no longer given to it."},
-	{calls: "prctl", when: option(unix.PR_SET_CHILD_SUBREAPER), why: "Orphans below this process become its children, so that it learns how they end."},
+	{calls: "prctl", when: option(unix.PR_SET_CHILD_SUBREAPER), why: "Orphans below this process become its children."},
 	{calls: "prctl", when: option(unix.PR_SET_MM), why: "What the kernel notes of this process's memory changes, such as where its arguments are."},
 	{calls: "prctl", why: "An attribute of this process or thread changes: %s.", about: optionName},
 
-	{calls: "setsid", why: "A new session, without a terminal: Ctrl-C in the old one's no longer reaches it."},
+	{calls: "setsid", why: "A new session: Ctrl-C in the old one's terminal stays there."},
 	{calls: "ioctl", when: value(1, unix.TIOCNOTTY), why: "This process gives up its controlling terminal.", man: "ioctl_tty(2)"},
-	{calls: "ioctl", why: "This terminal becomes the session's: Ctrl-C in it reaches the processes there.", man: "ioctl_tty(2)"},
-	{calls: "close_range", when: hasBits(2, unix.CLOSE_RANGE_CLOEXEC), why: "The next execve closes these descriptors: what is open here stays out of the new program."},
+	{calls: "ioctl", why: "This terminal becomes the session's: Ctrl-C works in there.", man: "ioctl_tty(2)"},
+	{calls: "close_range", when: hasBits(2, unix.CLOSE_RANGE_CLOEXEC), why: "What is open here stays out: the next execve closes it."},
 	{calls: "close_range", why: "These descriptors are closed: what they are open on is no longer at hand."},
 }}
 

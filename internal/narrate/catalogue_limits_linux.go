@@ -2,6 +2,7 @@ package narrate
 
 import (
 	"fmt"
+	"path"
 	"strconv"
 	"strings"
 
@@ -14,17 +15,15 @@ import (
 // cgroups(7), cpuset(7), and admin-guide/cgroup-v2 and cgroup-v1 in the kernel's
 // documentation.
 var limitsChapter = chapter{"limits", []rule{
-	{calls: "mkdir mkdirat", when: inV1, why: eachTree, fold: eachTree, item: whole},
-	{calls: "mkdir mkdirat", why: "A new folder in a cgroup tree is a new cgroup: the kernel fills it with files.", item: whole},
-	{calls: "rmdir unlinkat", why: groupGoes, fold: groupGoes, item: whole},
-	{calls: "unshare", when: value(0, unix.CLONE_NEWCGROUP), why: "The cgroup that this process is in becomes the root of all that it sees of cgroups.", man: "cgroup_namespaces(7)"},
+	{calls: "mkdir mkdirat", when: inV1, why: eachTree, fold: ofTrees, item: group},
+	{calls: "mkdir mkdirat", why: "A new folder in a cgroup tree is a new cgroup: the kernel fills it with files."},
+	{calls: "rmdir unlinkat", why: groupGoes, fold: groupGoes, item: group},
+	{calls: "unshare", when: value(0, unix.CLONE_NEWCGROUP), why: "This process sees its own cgroup as the root of all cgroups.", man: "cgroup_namespaces(7)"},
 
-	{calls: writing, when: both(membership, writes("0"), inV1), why: "In cgroup v1 each controller has a tree of its own, and this process moves into the group in each.",
-		man: cgroups, fold: movesIn, item: whole},
-	{calls: writing, when: both(membership, writes("0")), why: "This process moves into the cgroup: 0 stands for the one that writes.", man: cgroups, fold: movesIn, item: whole},
-	{calls: writing, when: both(membership, file("cgroup.procs")), why: "The process with this pid moves into the cgroup. What it starts will be born in there.",
-		man: cgroups, fold: movesIn, item: whole},
-	{calls: writing, when: membership, why: "The thread with this id moves into the cgroup. What it starts will be born in there.", man: cgroups, fold: movesIn, item: whole},
+	{calls: writing, when: both(membership, writes("0"), inV1), why: "This process (0) moves into the group in this controller's tree.", man: cgroups, fold: ofTrees, item: intoGroup},
+	{calls: writing, when: both(membership, writes("0")), why: "This process (0) moves into the cgroup, and all that it starts.", man: cgroups, fold: ofTrees, item: intoGroup},
+	{calls: writing, when: both(membership, file("cgroup.procs")), why: "Process %s moves into the cgroup, and all that it starts.", about: number, man: cgroups, fold: ofTrees, item: intoGroup},
+	{calls: writing, when: membership, why: "Thread %s moves into the cgroup, and all that it starts.", about: number, man: cgroups, fold: ofTrees, item: intoGroup},
 
 	{calls: writing, when: both(file("cgroup.subtree_control"), takes, gives), why: "The groups below get some controllers, and lose others.", man: cgroups},
 	{calls: writing, when: both(file("cgroup.subtree_control"), takes), why: "The groups below lose these controllers.", man: cgroups},
@@ -91,7 +90,7 @@ const (
 
 	eachTree     = "In cgroup v1 each controller has a tree of its own, and the group is a folder in each."
 	groupGoes    = "A cgroup without processes is removed like an empty folder."
-	movesIn      = "Into the cgroup, in the tree of each controller. What is started from here on is born in there."
+	ofTrees      = "In cgroup v1 there is a tree for each controller: the group is made, and entered, in each."
 	listsDevices = "A list says which devices the processes in the cgroup may use, by type and numbers."
 )
 
@@ -106,6 +105,19 @@ func said(why string, about text, names ...string) rule {
 	r.about = about
 	return r
 }
+
+// group is the controller whose tree a call is about, in cgroup v1, and else the group.
+func group(c *trace.Call) string {
+	if t, ok := treeOf(c.Path); ok && t.v1 {
+		return shown(path.Base(t.dir))
+	}
+	if membership(c) {
+		return shown(folder(c))
+	}
+	return whole(c)
+}
+
+func intoGroup(c *trace.Call) string { return "into " + group(c) }
 
 func inV1(c *trace.Call) bool { return isV1(c.Path) }
 

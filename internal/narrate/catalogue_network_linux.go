@@ -13,13 +13,13 @@ import (
 // networkChapter is interfaces, addresses and routes, which programs make by messages to
 // the kernel (rtnetlink(7)), and the firewall, for which they run a tool.
 var networkChapter = chapter{"network", []rule{
-	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("bridge")), why: "A new bridge %s: a switch made of software, that interfaces are plugged into.", about: link, man: rtnetlink, fold: messages, item: messageText},
-	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("veth"), toProcess), why: "A virtual cable: one end is %s, the other is in the container's network namespace.", about: link, man: "veth(4)", fold: messages, item: messageText},
-	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("veth")), why: "A virtual cable: what goes in at its one end, %s, comes out at the other.", about: link, man: "veth(4)", fold: messages, item: messageText},
+	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("bridge")), why: "A new bridge, %s: a switch made of software.", about: link, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("veth"), toProcess), why: "A virtual cable from %s into another network namespace.", about: link, man: "veth(4)", fold: messages, item: messageText},
+	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("veth")), why: "A virtual cable: what goes in at %s comes out at the other end.", about: link, man: "veth(4)", fold: messages, item: messageText},
 	{calls: sending, when: both(message(unix.RTM_NEWLINK), makesAny), why: "A new network interface: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: both(changesLink, toProcess), why: "The interface %s moves to the network namespace of another process.", about: link, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: both(changesLink, toBridge), why: "An interface is plugged into a bridge: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
-	{calls: sending, when: both(changesLink, comesUp, isLoopback), why: "The loopback interface is switched on: before that, 127.0.0.1 does not answer.", man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: both(changesLink, comesUp, isLoopback), why: "The loopback interface goes up: now 127.0.0.1 answers.", man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: both(changesLink, comesUp), why: "The interface %s is switched on.", about: link, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: both(changesLink, goesDown), why: "The interface %s is switched off.", about: link, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: changesLink, why: "A network interface changes: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
@@ -31,8 +31,8 @@ var networkChapter = chapter{"network", []rule{
 	{calls: sending, when: message(unix.RTM_DELROUTE), why: "A way for packets goes: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: changesNetwork, why: "A message to the kernel changes the network: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
 
-	{calls: writing, when: both(networkSysctl, file("ip_forward", "forwarding"), writes("1")), why: "The machine passes on packets that are not for it: it is a router now.", man: "ip(7)"},
-	{calls: writing, when: both(networkSysctl, file("ip_forward", "forwarding")), why: "The machine no longer passes on packets that are not for it.", man: "ip(7)"},
+	{calls: writing, when: both(networkSysctl, file("ip_forward"), writes("1")), why: "This network namespace becomes a router: it passes on packets.", man: "ip(7)"},
+	{calls: writing, when: both(networkSysctl, file("ip_forward")), why: "This network namespace no longer passes on packets of others.", man: "ip(7)"},
 	{calls: writing, when: both(networkSysctl, file("ping_group_range")), why: "Users in these groups may ping, without a right to raw packets.", man: "icmp(7)"},
 	{calls: writing, when: both(networkSysctl, file("ip_unprivileged_port_start")), why: "Ports from this number on may be used without privileges.", man: "ip(7)"},
 	{calls: writing, when: networkSysctl, why: "A setting of this network namespace changes: %s.", about: sysctlName, man: "proc(5)"},

@@ -11,19 +11,18 @@ import (
 // privilegesChapter are what a process may do, and which it gives up.
 var privilegesChapter = chapter{"privileges", []rule{
 	{calls: "prctl", when: option(unix.PR_CAPBSET_DROP), why: "No program file brings %s.", about: dropped, man: capabilitiesPage, fold: bounding, item: capability(1)},
-	{calls: "prctl", when: both(option(unix.PR_CAP_AMBIENT), value(1, unix.PR_CAP_AMBIENT_RAISE)), why: "An execve keeps %s, for a program that has no privileges of its own, too.", about: capability(2), man: capabilitiesPage, fold: ambient, item: capability(2)},
-	{calls: "prctl", when: both(option(unix.PR_CAP_AMBIENT), value(1, unix.PR_CAP_AMBIENT_LOWER)), why: "An execve keeps %s no longer by the ambient set.", about: capability(2), man: capabilitiesPage, fold: ambient, item: capability(2)},
+	{calls: "prctl", when: both(option(unix.PR_CAP_AMBIENT), value(1, unix.PR_CAP_AMBIENT_RAISE)), why: "An execve of an ordinary program keeps %s.", about: capability(2), man: capabilitiesPage, fold: raised, item: capability(2)},
+	{calls: "prctl", when: both(option(unix.PR_CAP_AMBIENT), value(1, unix.PR_CAP_AMBIENT_LOWER)), why: "An execve keeps %s no longer by the ambient set.", about: capability(2), man: capabilitiesPage, fold: lowered, item: capability(2)},
 	{calls: "prctl", when: option(unix.PR_CAP_AMBIENT), why: "An execve keeps no capabilities by the ambient set: it is empty.", man: capabilitiesPage},
 	{calls: "capset", when: keepsNone, why: "This process gives up all its capabilities.", man: capabilitiesPage},
-	{calls: "capset", why: "From here on this process has these capabilities, and no others.", man: capabilitiesPage},
+	{calls: "capset", why: "This process has these capabilities now, and no others.", man: capabilitiesPage},
 
-	{calls: "prctl", when: option(unix.PR_SET_NO_NEW_PRIVS), why: "No execve gives new rights from here on: a set-user-ID program is just a program."},
-	{calls: "prctl", when: both(option(unix.PR_SET_DUMPABLE), value(1, 0)), why: "Processes without privileges may not look into this one, and it leaves no core dump."},
-	{calls: "prctl", when: option(unix.PR_SET_DUMPABLE), why: "Processes of the same user may look into this one: it is an ordinary process."},
+	{calls: "prctl", when: option(unix.PR_SET_NO_NEW_PRIVS), why: "No execve gives new rights from here on: set-user-ID is ignored."},
+	{calls: "prctl", when: both(option(unix.PR_SET_DUMPABLE), value(1, 0)), why: "From here on only the privileged may look into this process."},
+	{calls: "prctl", when: option(unix.PR_SET_DUMPABLE), why: "Processes of the same user may look into this one."},
 	{calls: "prctl", when: option(unix.PR_SET_SECUREBITS), why: "These bits say what user id 0 means for capabilities.", man: capabilitiesPage},
-	{calls: "prctl", when: both(option(unix.PR_SET_KEEPCAPS), value(1, 0)), why: "A change from root to another user takes the capabilities away, as is usual.", man: capabilitiesPage},
-	{calls: "prctl", when: option(unix.PR_SET_KEEPCAPS), why: "A change from root to another user leaves the permitted capabilities.", man: capabilitiesPage},
-	{calls: "prctl", when: option(unix.PR_SET_PTRACER), why: "The process with this pid may trace this one."},
+	{calls: "prctl", when: both(option(unix.PR_SET_KEEPCAPS), value(1, 0)), why: "Giving up user 0 will take the capabilities away, as usual.", man: capabilitiesPage},
+	{calls: "prctl", when: option(unix.PR_SET_KEEPCAPS), why: "Giving up user 0 will leave the permitted capabilities.", man: capabilitiesPage},
 	{calls: "prctl", when: both(option(unix.PR_SET_SECCOMP), value(1, unix.SECCOMP_MODE_FILTER)), why: filters, about: length, man: "seccomp(2)"},
 	{calls: "prctl", when: option(unix.PR_SET_SECCOMP), why: strict, man: "seccomp(2)"},
 	{calls: "seccomp", when: option(unix.SECCOMP_SET_MODE_FILTER), why: filters, about: length},
@@ -37,10 +36,10 @@ var privilegesChapter = chapter{"privileges", []rule{
 	{calls: "setregid setresgid", why: "The real, the effective and the saved group id change; -1 leaves one as it is.", fold: ids, item: named("group")},
 	{calls: "setfsuid", why: "Files are opened with the rights of user %s.", about: id(0), fold: ids, item: named("user for files")},
 	{calls: "setfsgid", why: "Files are opened with the rights of group %s.", about: id(0), fold: ids, item: named("group for files")},
-	{calls: "setgroups", when: value(0, 0), why: "This process is in no further groups: those of who started it are given up.", fold: ids, item: words("no further groups")},
+	{calls: "setgroups", when: value(0, 0), why: "This process gives up all further groups.", fold: ids, item: words("no further groups")},
 	{calls: "setgroups", why: "The further groups that this process is in.", fold: ids, item: someGroups},
 
-	{calls: "keyctl", why: "Another session keyring: keys in the one of who started this process are not found in it."},
+	{calls: "keyctl", why: "Another session keyring: the starter's keys are not in it."},
 	{calls: writing, when: both(ofProcess, file("exec"), below("/attr/")), why: "The next execve puts the program under this label of AppArmor or SELinux.", man: "proc(5)"},
 	{calls: writing, when: both(ofProcess, below("/attr/")), why: "A label of AppArmor or SELinux changes, for this process or for what it makes.", man: "proc(5)"},
 }}
@@ -49,10 +48,11 @@ const (
 	capabilitiesPage = "capabilities(7)"
 
 	bounding = "Root's power is split into capabilities. No program file brings these from here on."
-	ambient  = "Which capabilities an execve keeps, for programs that have none of their own."
+	raised   = "An execve of an ordinary program keeps these capabilities."
+	lowered  = "An execve keeps these no longer by the ambient set."
 	ids      = "The ids of this process change, while it has the right to do so."
-	filters  = "From here on a filter of %s is asked before every system call."
-	strict   = "From here on only read, write, _exit and sigreturn are allowed."
+	filters  = "A filter of %s is asked before every system call."
+	strict   = "Only read, write, _exit and sigreturn are allowed from here on."
 )
 
 // allows says what each capability would let a process do.

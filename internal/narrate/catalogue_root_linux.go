@@ -12,24 +12,24 @@ import (
 
 // devicesChapter are what a container has in its /dev.
 var devicesChapter = chapter{"devices", []rule{
-	{calls: "mount", when: both(mounts(unix.MS_REMOUNT), mounts(unix.MS_BIND), isNode), why: "The options of this one mount change: %s.", about: options, fold: boundDevices, item: whole},
-	{calls: "mount", when: both(mountsBind, isNode, file("console")), why: "A terminal appears as /dev/console, too.", fold: boundDevices, item: whole},
-	{calls: "mount", when: both(mountsBind, isNode), why: "A device appears at a second place, in the new /dev. It is the same device.", fold: boundDevices, item: whole},
-	{calls: "mount", when: both(mountsNew, kind("tmpfs"), file("dev")), why: "A new, empty /dev, in memory: none of the machine's devices is in it.", man: "tmpfs(5)", fold: newDev, item: whole},
-	{calls: "mount", when: both(mountsNew, kind("devpts")), why: "A new /dev/pts: the terminals in it are in no other.", man: "pts(4)", fold: newDev, item: whole},
-	{calls: "mount", when: both(mountsNew, kind("tmpfs"), file("shm")), why: "A new /dev/shm, for POSIX shared memory.", man: "shm_overview(7)", fold: newDev, item: whole},
-	{calls: "mount", when: both(mountsNew, kind("mqueue")), why: "The POSIX message queues of this IPC namespace, as files.", man: "mq_overview(7)", fold: newDev, item: whole},
+	{calls: "mount", when: both(mounts(unix.MS_REMOUNT), mounts(unix.MS_BIND), isNode), why: "The options of this one mount change: %s.", about: options, fold: boundDevices, item: inRoot},
+	{calls: "mount", when: both(mountsBind, isNode, file("console")), why: "A terminal appears as /dev/console, too.", fold: boundDevices, item: inRoot},
+	{calls: "mount", when: both(mountsBind, isNode), why: "A device appears in the new /dev, too: it is the same device.", fold: boundDevices, item: inRoot},
+	{calls: "mount", when: both(mountsNew, kind("tmpfs"), file("dev")), why: "A new, empty /dev: none of the machine's devices is in it.", man: "tmpfs(5)", fold: newDev, item: inRoot},
+	{calls: "mount", when: both(mountsNew, kind("devpts")), why: "A new /dev/pts: the terminals in it are in no other.", man: "pts(4)", fold: newDev, item: inRoot},
+	{calls: "mount", when: both(mountsNew, kind("tmpfs"), file("shm")), why: "A new /dev/shm, for POSIX shared memory.", man: "shm_overview(7)", fold: newDev, item: inRoot},
+	{calls: "mount", when: both(mountsNew, kind("mqueue")), why: "The POSIX message queues of this IPC namespace, as files.", man: "mq_overview(7)", fold: newDev, item: inRoot},
 
-	{calls: "mknod mknodat", when: isDevice, why: "A device node: who opens it reaches the driver that its two numbers name.", fold: newNodes, item: whole},
-	{calls: "mknod mknodat", why: "A special file appears in /dev.", item: whole},
-	{calls: "symlink symlinkat", why: "A name in /dev that programs expect leads to %s.", about: source, fold: newLinks, item: whole},
+	{calls: "mknod mknodat", when: isDevice, why: "A device node: its two numbers name the driver behind it.", fold: newNodes, item: inRoot},
+	{calls: "mknod mknodat", why: "A special file appears in /dev.", item: inRoot},
+	{calls: "symlink symlinkat", why: "A name in /dev leads to %s.", about: source, fold: newLinks, item: inRoot},
 }}
 
 const (
 	boundDevices = "Devices that are there appear in the new /dev, one by one. All others do not."
 	newDev       = "A new /dev, and the file systems that belong in it."
-	newNodes     = "Device nodes: who opens one reaches the driver that its two numbers name."
-	newLinks     = "Names in /dev that programs expect, and that lead elsewhere."
+	newNodes     = "Device nodes: the two numbers of each name the driver behind it."
+	newLinks     = "Names in /dev that lead elsewhere."
 	hidden       = "Hidden: a file behind /dev/null, a folder behind an empty file system."
 	readOnlyPath = "Still there, but nothing can be changed: each is bound to itself, and made read-only."
 	cgroupPlaces = "The cgroup trees appear in the new root."
@@ -40,21 +40,21 @@ const (
 // The kernel looks at the flags of mount(2) in the order in which they stand here:
 // with the first that is there the others mean nothing, or are options of it.
 var rootChapter = chapter{"root", []rule{
-	{calls: "mount", when: both(mounts(unix.MS_REMOUNT), mounts(unix.MS_RDONLY), inMachineFiles), why: "This mount changes its options: %s.", about: options, fold: readOnlyPath, item: whole},
-	{calls: "mount", when: both(mounts(unix.MS_REMOUNT), inCgroups), why: "This mount of a cgroup tree changes its options: %s.", about: options, fold: cgroupPlaces, item: whole},
+	{calls: "mount", when: both(mounts(unix.MS_REMOUNT), mounts(unix.MS_RDONLY), inMachineFiles), why: "This mount changes its options: %s.", about: options, fold: readOnlyPath, item: inRoot},
+	{calls: "mount", when: both(mounts(unix.MS_REMOUNT), inCgroups), why: "This mount of a cgroup tree changes its options: %s.", about: options, fold: cgroupPlaces, item: inRoot},
 	{calls: "mount", when: both(mounts(unix.MS_REMOUNT), mounts(unix.MS_BIND)), why: "The options of this one mount change: %s.", about: options},
 	{calls: "mount", when: mounts(unix.MS_REMOUNT), why: "The options of a file system change, wherever it is mounted: %s.", about: options},
 
-	{calls: "mount", when: both(mounts(unix.MS_BIND), from("/dev/null")), why: "A file is hidden: who reads it gets what /dev/null gives, nothing.", fold: hidden, item: whole},
-	{calls: "mount", when: both(mounts(unix.MS_BIND), toItself, inMachineFiles), why: "The path is bound to itself, and so becomes a mount with options of its own.", fold: readOnlyPath, item: whole},
-	{calls: "mount", when: both(mounts(unix.MS_BIND), toItself), why: "The path is bound to itself, and so becomes a mount: a new root must be one."},
-	{calls: "mount", when: both(mounts(unix.MS_BIND), inCgroups), why: "Part of a cgroup tree appears at a second place.", man: cgroups, fold: cgroupPlaces, item: whole},
+	{calls: "mount", when: both(mounts(unix.MS_BIND), from("/dev/null")), why: "A file is hidden: who reads it gets nothing, as from /dev/null.", fold: hidden, item: inRoot},
+	{calls: "mount", when: both(mounts(unix.MS_BIND), toItself, inMachineFiles), why: "Bound to itself, a path becomes a mount with its own options.", fold: readOnlyPath, item: inRoot},
+	{calls: "mount", when: both(mounts(unix.MS_BIND), toItself), why: "Bound to itself, a path becomes a mount, as a new root must be."},
+	{calls: "mount", when: both(mounts(unix.MS_BIND), inCgroups), why: "Part of a cgroup tree appears at a second place.", man: cgroups, fold: cgroupPlaces, item: inRoot},
 	{calls: "mount", when: both(mounts(unix.MS_BIND), fromNamespace), why: "A namespace gets a name in the file system, and lives on without processes.", man: "namespaces(7)"},
 	{calls: "mount", when: both(mounts(unix.MS_BIND), from("/proc/self/exe")), why: "This program's own file appears at a second place: a bind mount."},
 	{calls: "mount", when: both(mounts(unix.MS_BIND), mounts(unix.MS_REC)), why: "A file or folder appears at a second place, with all mounts below it: a bind mount."},
 	{calls: "mount", when: mounts(unix.MS_BIND), why: "A file or folder appears at a second place: a bind mount."},
 
-	{calls: "mount", when: both(mounts(unix.MS_PRIVATE), inMachineFiles), why: "Private: what is mounted here stays here, and what others mount does not come in.", fold: readOnlyPath, item: whole},
+	{calls: "mount", when: both(mounts(unix.MS_PRIVATE), inMachineFiles), why: "Private: what is mounted here stays here, and what others mount does not come in.", fold: readOnlyPath, item: inRoot},
 	{calls: "mount", when: mounts(unix.MS_SHARED), why: "Shared: what is mounted here appears in all copies of this mount, in other namespaces, too."},
 	{calls: "mount", when: mounts(unix.MS_PRIVATE), why: "Private: what is mounted here stays in this mount namespace, and what others mount does not come in."},
 	{calls: "mount", when: mounts(unix.MS_SLAVE), why: "Slave: what others mount comes in, and nothing goes out."},
@@ -62,23 +62,24 @@ var rootChapter = chapter{"root", []rule{
 	{calls: "mount", when: mounts(unix.MS_MOVE), why: "A mount moves to another place."},
 
 	{calls: "mount", when: kind("proc"), why: "A new /proc shows the processes of this PID namespace.", man: "proc(5)"},
-	{calls: "mount", when: kind("sysfs"), why: "A new /sys shows the machine's devices, and the interfaces of this network namespace.", man: "sysfs(5)"},
-	{calls: "mount", when: both(kind("tmpfs"), inMachineFiles, isMask), why: "A folder is hidden behind an empty file system.", fold: hidden, item: whole},
-	{calls: "mount", when: kind("tmpfs", "ramfs"), why: "A file system in memory: it begins empty, and what is in it goes when it is unmounted.", man: "tmpfs(5)"},
-	{calls: "mount", when: both(kind("overlay"), hasUpper), why: "An overlay shows folders as one: the lower are only read, the upper takes what changes."},
-	{calls: "mount", when: kind("overlay"), why: "An overlay shows several folders as one, and nothing in it can be changed."},
+	{calls: "mount", when: kind("sysfs"), why: "A new /sys shows the interfaces of this network namespace.", man: "sysfs(5)"},
+	{calls: "mount", when: both(kind("tmpfs"), inMachineFiles, isMask), why: "A folder is hidden behind an empty file system.", fold: hidden, item: inRoot},
+	{calls: "mount", when: both(kind("tmpfs"), inCgroups), why: "A place in memory for the cgroup trees: it begins empty.", man: "tmpfs(5)", fold: cgroupPlaces, item: inRoot},
+	{calls: "mount", when: kind("tmpfs", "ramfs"), why: "A file system in memory: empty now, and gone when unmounted.", man: "tmpfs(5)"},
+	{calls: "mount", when: both(kind("overlay"), hasUpper), why: "An overlay is folders seen as one: changes go into the upper."},
+	{calls: "mount", when: kind("overlay"), why: "An overlay is folders seen as one: nothing can be changed."},
 	{calls: "mount", when: isFuse, why: "A program is behind this file system: what is asked of it goes there.", man: "fuse(4)"},
-	{calls: "mount", when: kind("cgroup"), why: "A tree of cgroup v1 appears, with the controllers that the options name.", man: cgroups, fold: cgroupPlaces, item: whole},
+	{calls: "mount", when: kind("cgroup"), why: "A tree of cgroup v1 appears, with the controllers that the options name.", man: cgroups, fold: cgroupPlaces, item: inRoot},
 	{calls: "mount", when: kind("cgroup2"), why: "The tree of cgroup v2 appears: its root is that of this cgroup namespace.", man: cgroups},
 	{calls: "mount", why: "A file system is mounted, in this mount namespace."},
 
-	{calls: "umount2", when: both(at("."), hasBits(1, unix.MNT_DETACH)), why: "The topmost mount here goes, with all below it. After pivot_root that is the old root."},
+	{calls: "umount2", when: both(at("."), hasBits(1, unix.MNT_DETACH)), why: "The mount on top here goes: after pivot_root, the old root."},
 	{calls: "umount2", when: hasBits(1, unix.MNT_DETACH), why: "A mount goes, with all below it. Who still uses it may finish."},
 	{calls: "umount2", why: "A mount goes away, in this mount namespace."},
 
 	{calls: "open_tree", when: hasBits(2, unix.OPEN_TREE_CLONE), why: "A copy of a mount is made that has no place yet: only this descriptor leads to it."},
 	{calls: "open_tree", why: "A file or folder is opened by its place in the tree of mounts, and not for reading."},
-	{calls: "move_mount", when: both(says("MOVE_MOUNT_F_EMPTY_PATH"), isNode), why: "The mount that the descriptor leads to gets its place in the new /dev.", fold: boundDevices, item: whole},
+	{calls: "move_mount", when: both(says("MOVE_MOUNT_F_EMPTY_PATH"), isNode), why: "The mount that the descriptor leads to gets its place in the new /dev.", fold: boundDevices, item: inRoot},
 	{calls: "move_mount", when: says("MOVE_MOUNT_F_EMPTY_PATH"), why: "The mount that the descriptor leads to gets this place in the tree."},
 	{calls: "move_mount", why: "A mount moves to another place."},
 	{calls: "fsopen", why: "A new file system begins, of the kind %s. Its options come next.", about: kindName, fold: newMount, item: kindName},
@@ -160,6 +161,16 @@ func isDevice(c *trace.Call) bool {
 		mode = c.Values[2]
 	}
 	return mode&unix.S_IFMT == unix.S_IFCHR || mode&unix.S_IFMT == unix.S_IFBLK
+}
+
+// inRoot is a path in /dev, /proc or /sys without the root that they are below.
+func inRoot(c *trace.Call) string {
+	for _, name := range []string{"/dev/", "/proc/", "/sys/"} {
+		if i := strings.LastIndex(path.Clean(c.Path)+"/", name); i >= 0 {
+			return shown(path.Clean(c.Path)[i:])
+		}
+	}
+	return whole(c)
 }
 
 func source(c *trace.Call) string { return shown(c.Source) }

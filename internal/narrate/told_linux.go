@@ -49,8 +49,8 @@ func mayBeTold(c *trace.Call, lesson bool) bool {
 	return listed && (quick == nil || quick(c))
 }
 
-// asksOnly are the options of prctl(2) that change nothing, and those that only
-// give something a name.
+// asksOnly are the options of prctl(2) that change nothing, those that only give
+// something a name, and the one that the narrator itself has a program make.
 var asksOnly = []uint64{
 	unix.PR_GET_PDEATHSIG, unix.PR_GET_DUMPABLE, unix.PR_GET_UNALIGN, unix.PR_GET_KEEPCAPS, unix.PR_GET_FPEMU, unix.PR_GET_FPEXC,
 	unix.PR_GET_TIMING, unix.PR_GET_NAME, unix.PR_GET_ENDIAN, unix.PR_GET_SECCOMP, unix.PR_CAPBSET_READ, unix.PR_GET_TSC,
@@ -58,7 +58,7 @@ var asksOnly = []uint64{
 	unix.PR_GET_TID_ADDRESS, unix.PR_GET_THP_DISABLE, unix.PR_GET_FP_MODE, unix.PR_SVE_GET_VL, unix.PR_GET_SPECULATION_CTRL,
 	unix.PR_PAC_GET_ENABLED_KEYS, unix.PR_GET_TAGGED_ADDR_CTRL, unix.PR_GET_IO_FLUSHER, unix.PR_SME_GET_VL, unix.PR_GET_MDWE,
 	unix.PR_GET_MEMORY_MERGE, unix.PR_GET_AUXV,
-	unix.PR_SET_NAME, unix.PR_SET_VMA,
+	unix.PR_SET_NAME, unix.PR_SET_VMA, unix.PR_SET_PTRACER,
 }
 
 // sets is true of a prctl that changes something.

@@ -22,6 +22,7 @@ func TestMayBeTold(t *testing.T) {
 		{call("prctl", unix.PR_CAPBSET_READ), false, false},
 		{call("prctl", unix.PR_SET_NAME), false, false},
 		{call("prctl", unix.PR_SET_VMA), false, false},
+		{call("prctl", unix.PR_SET_PTRACER), false, false}, // the narrator's
 		{call("prctl", unix.PR_GET_NO_NEW_PRIVS), false, false},
 		{call("prctl", unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_IS_SET), false, false},
 		{call("prctl", unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL), true, false},

@@ -75,7 +75,7 @@ func (t *told) resolve() {
 		t.behind = t.call.Path + " is " + trace.Quote(file)
 		t.call.Path = file
 	}
-	if source := behind(t.thread, t.call.Source); source != "" {
+	if source := behind(t.thread, t.call.Source); source != "" && t.call.Name() == "mount" { // not a link's text
 		t.call.Source = source
 	}
 }
