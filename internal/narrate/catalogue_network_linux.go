@@ -1,6 +1,7 @@
 package narrate
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -18,15 +19,15 @@ var networkChapter = chapter{"network", []rule{
 	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("veth")), why: "A virtual cable: what goes in at %s comes out at the other end.", about: link, man: "veth(4)", fold: messages, item: messageText},
 	{calls: sending, when: both(message(unix.RTM_NEWLINK), makesAny), why: "A new network interface: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: both(changesLink, toProcess), why: "The interface %s moves to the network namespace of another process.", about: link, man: rtnetlink, fold: messages, item: messageText},
-	{calls: sending, when: both(changesLink, toBridge), why: "An interface is plugged into a bridge: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: both(changesLink, toBridge), why: "An interface is plugged into a bridge: %s.", about: plugged, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: both(changesLink, comesUp, isLoopback), why: "The loopback interface goes up: now 127.0.0.1 answers.", man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: both(changesLink, comesUp), why: "The interface %s is switched on.", about: link, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: both(changesLink, goesDown), why: "The interface %s is switched off.", about: link, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: changesLink, why: "A network interface changes: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
-	{calls: sending, when: message(unix.RTM_DELLINK), why: "A network interface goes, and of a virtual cable the other end, too: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
-	{calls: sending, when: message(unix.RTM_NEWADDR), why: "The interface gets an address: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
-	{calls: sending, when: message(unix.RTM_DELADDR), why: "The interface loses an address: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
-	{calls: sending, when: both(message(unix.RTM_NEWROUTE), isDefault), why: "What has no other way goes to this gateway: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: message(unix.RTM_DELLINK), why: "A network interface goes: %s. Of a virtual cable, the other end goes, too.", about: link, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: message(unix.RTM_NEWADDR), why: "An interface gets an address: %s.", about: addressed, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: message(unix.RTM_DELADDR), why: "An interface loses an address: %s.", about: addressed, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: both(message(unix.RTM_NEWROUTE), isDefault), why: "What has no other way goes to the gateway %s.", about: gateway, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: message(unix.RTM_NEWROUTE), why: "Which way packets for these addresses go: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: message(unix.RTM_DELROUTE), why: "A way for packets goes: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: changesNetwork, why: "A message to the kernel changes the network: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
@@ -39,7 +40,7 @@ var networkChapter = chapter{"network", []rule{
 
 	helper("slirp4netns connects a network namespace to the outside, without root.", "slirp4netns(1)", "slirp4netns"),
 	helper("pasta connects a network namespace to the outside, without root.", "pasta(1)", "pasta", "pasta.avx2"),
-	helper("netavark makes the container's network: bridge, cable, addresses, firewall.", "", "netavark"),
+	helper("netavark sets up or removes a container's network.", "", "netavark"),
 	helper("aardvark-dns tells containers each other's addresses by name.", "", "aardvark-dns"),
 	helper("ip shows or changes interfaces, addresses and routes.", "ip(8)", "ip"),
 	helper("tc shows or changes how packets are queued.", "tc(8)", "tc"),
@@ -116,23 +117,29 @@ var (
 	isDefault  = about(func(m *trace.Message) bool { return m.Gateway != "" && m.Address == "default" })
 )
 
+// link is the interface that a message is about.
 func link(c *trace.Call) string {
-	m := changing(c)
-	if m == nil || m.Name == "" {
-		return "(no name yet)"
+	switch m := changing(c); {
+	case m.Name != "":
+		return shown(m.Name)
+	case m.Index != 0:
+		return fmt.Sprintf("number %d", m.Index)
 	}
-	return shown(m.Name)
+	return messageText(c)
 }
 
+func plugged(c *trace.Call) string { return link(c) + " into " + shown(changing(c).Master) }
+
+func addressed(c *trace.Call) string { return link(c) + " " + shown(changing(c).Address) }
+
+func gateway(c *trace.Call) string { return shown(changing(c).Gateway) }
+
+// messageText is what a message says, in one line.
 func messageText(c *trace.Call) string {
-	m := changing(c)
-	switch {
-	case m == nil:
-		return ""
-	case m.Text != "":
-		return shown(m.Text)
+	if m := changing(c); m.Text == "" {
+		return shown(m.TypeName)
 	}
-	return shown(m.TypeName)
+	return shown(changing(c).Text)
 }
 
 func networkSysctl(c *trace.Call) bool { return strings.HasPrefix(c.Path, sysctls+"net/") }

@@ -47,7 +47,7 @@ var rootChapter = chapter{"root", []rule{
 
 	{calls: "mount", when: both(mounts(unix.MS_BIND), from("/dev/null")), why: "A file is hidden: who reads it gets nothing, as from /dev/null.", fold: hidden, item: inRoot},
 	{calls: "mount", when: both(mounts(unix.MS_BIND), toItself, inMachineFiles), why: "Bound to itself, a path becomes a mount with its own options.", fold: readOnlyPath, item: inRoot},
-	{calls: "mount", when: both(mounts(unix.MS_BIND), toItself), why: "Bound to itself, a path becomes a mount, as a new root must be."},
+	{calls: "mount", when: both(mounts(unix.MS_BIND), toItself), why: "Bound to itself, a path becomes a mount of its own."},
 	{calls: "mount", when: both(mounts(unix.MS_BIND), inCgroups), why: "Part of a cgroup tree appears at a second place.", man: cgroups, fold: cgroupPlaces, item: inRoot},
 	{calls: "mount", when: both(mounts(unix.MS_BIND), fromNamespace), why: "A namespace gets a name in the file system, and lives on without processes.", man: "namespaces(7)"},
 	{calls: "mount", when: both(mounts(unix.MS_BIND), from("/proc/self/exe")), why: "This program's own file appears at a second place: a bind mount."},

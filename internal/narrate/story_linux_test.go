@@ -77,8 +77,10 @@ func TestIsTold(t *testing.T) {
 		t.Cleanup(func() { unix.Close(fd) })
 		return uint64(fd)
 	}
-	here := ^uint64(99) // AT_FDCWD
-	thread := &trace.Thread{ID: os.Getpid(), Process: &trace.Process{ID: os.Getpid()}}
+	here := ^uint64(99)    // AT_FDCWD
+	runtime.LockOSThread() // TestOutside may leave the first thread with another root
+	defer runtime.UnlockOSThread()
+	thread := &trace.Thread{ID: unix.Gettid(), Process: &trace.Process{ID: os.Getpid()}}
 	for _, test := range []struct {
 		dir   uint64
 		path  string

@@ -3,6 +3,7 @@ package narrate
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -82,7 +83,9 @@ func TestIsToldOfWholePrograms(t *testing.T) {
 		t.Cleanup(func() { unix.Close(fd) })
 		return uint64(fd)
 	}
-	thread := &trace.Thread{ID: os.Getpid(), Process: &trace.Process{ID: os.Getpid()}}
+	runtime.LockOSThread() // TestOutside may leave the first thread with another root
+	defer runtime.UnlockOSThread()
+	thread := &trace.Thread{ID: unix.Gettid(), Process: &trace.Process{ID: os.Getpid()}}
 	here := ^uint64(99) // AT_FDCWD
 	null := uint64(unix.Mkdev(1, 3))
 	of := func(c *trace.Call, path string) *trace.Call {
