@@ -88,6 +88,12 @@ func outside(thread *trace.Thread, path, from string, do func(path string)) {
 		do(dir + "/" + from + "/" + path)
 		return
 	}
+	for _, self := range []string{"/proc/self/", "/proc/thread-self/"} { // which would be us
+		if rest, ok := strings.CutPrefix(path, self); ok {
+			do(dir + "/" + rest)
+			return
+		}
+	}
 	// A symlink to /bin/busybox leads to the one in there.
 	inRoot := &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT}
 	root, err := unix.Open(dir+"/root", unix.O_PATH|unix.O_CLOEXEC, 0)

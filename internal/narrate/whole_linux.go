@@ -88,7 +88,7 @@ func behind(thread *trace.Thread, path string) string {
 		if fd, ok := strings.CutPrefix(path, dir); ok {
 			name, _, _ := strings.Cut(fd, "/")
 			file, err := os.Readlink("/proc/" + strconv.Itoa(thread.ID) + "/fd/" + name)
-			if err == nil {
+			if err == nil && file != "/" { // a mount that is at no place yet
 				return file + strings.TrimPrefix(fd, name)
 			}
 		}
@@ -110,10 +110,6 @@ func (w *watcher) executes(t *told) (again, command bool) {
 		there, t.missing = unix.Access(file, unix.X_OK) == nil, false
 		again = proc.SameFile("/proc/"+strconv.Itoa(t.thread.ID)+"/exe", file)
 	})
-	if t.call.Path == "/proc/self/exe" {
-		t.missing = false
-		return true, false
-	}
 	return again, there && !again && !preparers[path.Base(t.call.Path)] && w.isChanged(t.thread)
 }
 
