@@ -22,22 +22,29 @@ type pause struct {
 	processes func() []int // the program's, which may read from the terminal; the host's side first
 	alone     bool         // what is typed reaches us, and not the host's side
 
-	print *printer
-	fd    int           // of the terminal
-	tty   *os.File      // the same, to read from
-	until time.Time     // it is about to stop: nobody reads before
-	modes *unix.Termios // of the terminal before we wait for a key; nil when we do not
-	ended chan struct{} // the goroutine that reads has ended
+	prompts prompts
+	print   *printer
+	fd      int           // of the terminal
+	tty     *os.File      // the same, to read from
+	until   time.Time     // it is about to stop: nobody reads before
+	modes   *unix.Termios // of the terminal before we wait for a key; nil when we do not
+	ended   chan struct{} // the goroutine that reads has ended
 }
 
-const (
-	prompt      = "Enter: next  c: until the other side's turn  g: go on  q: quit "
-	shortPrompt = "Enter: next  c  g: go on  q: quit " // for a narrow terminal
+// prompts are what is shown while a key is waited for.
+type prompts struct {
+	wide   string
+	narrow string // for a narrow terminal
+}
+
+var (
+	lessonPrompts = prompts{"Enter: next  c: until the other side's turn  g: go on  q: quit ", "Enter: next  c  g: go on  q: quit "}
+	wholePrompts  = prompts{"Enter: next  c: to the end of the chapter  g: go on  q: quit ", lessonPrompts.narrow}
 )
 
 // newPause gets ready to wait for keys. host is the process group of the host's side.
 func newPause(wanted bool, host int, print *printer) *pause {
-	p := &pause{print: print, keys: make(chan byte), lost: make(chan struct{})}
+	p := &pause{prompts: lessonPrompts, print: print, keys: make(chan byte), lost: make(chan struct{})}
 	if !wanted {
 		return p
 	}
@@ -97,10 +104,10 @@ func (p *pause) again() {
 // prompt fits on the terminal.
 func (p *pause) prompt() string {
 	size, err := unix.IoctlGetWinsize(p.fd, unix.TIOCGWINSZ)
-	if err == nil && size.Col != 0 && int(size.Col) < len(prompt) {
-		return shortPrompt
+	if err == nil && size.Col != 0 && int(size.Col) < len(p.prompts.wide) {
+		return p.prompts.narrow
 	}
-	return prompt
+	return p.prompts.wide
 }
 
 // stops leaves the terminal to the shell, before the program stops for Ctrl-Z.

@@ -120,6 +120,9 @@ func become(source string) {
 	group, _ := unix.Getpgid(host)
 	w.pause = newPause(b.Settings.Pause, group, w.print)
 	w.pause.processes = w.processes
+	if !w.Lesson {
+		w.pause.prompts = wholePrompts
+	}
 	w.loop()
 }
 
