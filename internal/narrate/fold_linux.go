@@ -56,7 +56,7 @@ func (f *fold) text() string {
 	case f.count == 1:
 		return "and one more: " + f.items[0]
 	}
-	return fmt.Sprintf("and %d more: %s", f.count, strings.Join(f.items, ", "))
+	return fmt.Sprintf("and %d more: %s", f.count, shortPaths(strings.Join(f.items, ", ")))
 }
 
 // unfold ends the row, and tells what was in it.

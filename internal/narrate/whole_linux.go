@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -210,8 +211,24 @@ func (w *watcher) tellWhole(t *told, call string) {
 		all = append(all, p.rule(t.chapter))
 	}
 	all = append(all, p.lines(plainStyle, t.reason.why)...)
-	all = append(all, p.lines(callStyle, call)...)
+	all = append(all, p.lines(callStyle, shortPaths(call))...)
 	p.begin(t.speaker, all, !t.command && !t.waits && !w.pause.on)
+}
+
+// longPath is a path of three parts and more.
+var longPath = regexp.MustCompile(`(?:/[^/",<>:\s\\]+){3,}`)
+
+// shortPaths leaves out the beginning of long paths: what a container's root is called
+// on the host is in each of them.
+func shortPaths(text string) string {
+	const bearable = 28 // columns
+	return longPath.ReplaceAllStringFunc(text, func(long string) string {
+		if columns(long) <= bearable {
+			return long
+		}
+		folder, name := path.Split(long)
+		return "…/" + path.Base(folder) + "/" + name
+	})
 }
 
 // answerWhole tells what the kernel said, what can be seen of it, and which page of the
@@ -228,6 +245,9 @@ func (w *watcher) answerWhole(t *told, child *trace.Process, style *color.Color,
 		last.columns += len(page)
 	}
 	facts := w.seen(t, child)
+	if n := len(facts); n > 1 && t.call.MakesProcess() {
+		facts = facts[n-1:] // the namespaces are on the board
+	}
 	if t.behind != "" {
 		facts = append(facts, t.behind)
 	}

@@ -1,0 +1,217 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"gonsrun/final/internal/netlink/netlinktest"
+	"gonsrun/internal/lessontest"
+)
+
+// wholeCalls are the calls that strace records of a whole program.
+const wholeCalls = "?clone,?clone3,?fork,?vfork,unshare,setns,sethostname,setdomainname,chroot,chdir,fchdir,pivot_root," +
+	"mount,umount2,?open_tree,?move_mount,?fsopen,?fsconfig,?fsmount,?fspick,?mount_setattr," +
+	"?mkdir,mkdirat,?rmdir,?unlink,unlinkat,?symlink,symlinkat,?mknod,mknodat,write,?pwrite64," +
+	"prctl,capset,setuid,setgid,setreuid,setregid,setresuid,setresgid,setfsuid,setfsgid,setgroups," +
+	"seccomp,bpf,keyctl,setsid,ioctl,?close_range,execve,execveat,waitid,wait4,sendto,sendmsg,recvfrom,recvmsg,read"
+
+// mustBeTold reports whether the narrator must tell of a call whenever a program makes
+// it.
+func mustBeTold(c lessontest.SystemCall) bool {
+	inCgroup := strings.Contains(c.Args, "/sys/fs/cgroup/")
+	written, _, _ := strings.Cut(c.Args, ">")
+	switch c.Name {
+	case "clone", "clone3", "fork", "vfork":
+		return c.MakesProcess()
+	case "mkdir", "mkdirat", "rmdir":
+		return inCgroup
+	case "unlink", "openat", "read":
+		return false
+	case "unlinkat":
+		return inCgroup && strings.Contains(c.Args, "AT_REMOVEDIR")
+	case "write", "pwrite64":
+		return strings.Contains(written, "/sys/fs/cgroup/") || writtenFile.MatchString(written)
+	case "waitid", "wait4":
+		return !strings.Contains(c.Args, "WNOHANG")
+	case "prctl":
+		return !quietOption.MatchString(c.Args)
+	case "ioctl":
+		return strings.Contains(c.Args, "TIOCSCTTY") || strings.Contains(c.Args, "TIOCNOTTY")
+	case "symlink", "symlinkat", "mknod", "mknodat":
+		return inDev.MatchString(c.Args)
+	case "seccomp":
+		return strings.HasPrefix(c.Args, "SECCOMP_SET_MODE")
+	case "bpf":
+		return strings.HasPrefix(c.Args, "BPF_PROG_LOAD") || strings.HasPrefix(c.Args, "BPF_PROG_ATTACH")
+	case "sendto", "sendmsg":
+		return changes.MatchString(c.Args)
+	case "recvfrom", "recvmsg":
+		return strings.Contains(c.Args, "NLMSG_ERROR") && strings.Contains(c.Args, "NETLINK_ROUTE")
+	}
+	return true
+}
+
+var (
+	writtenFile = regexp.MustCompile(`</proc/(\d+|self)/(task/\d+/)?(uid_map|gid_map|setgroups|oom_score_adj|attr/)|</proc/sys/`)
+	quietOption = regexp.MustCompile(`^PR_(GET_|SET_NAME|SET_VMA|CAPBSET_READ|CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET)`)
+	inDev       = regexp.MustCompile(`"(/dev|[^"]*/dev)/|"dev/`)
+	changes     = regexp.MustCompile(`nlmsg_type=RTM_(NEW|DEL|SET)`)
+)
+
+// compareWhole runs a command twice, narrated and silently under strace, and holds the
+// one against the other.
+func compareWhole(t *testing.T, whole lessontest.Whole, narrated, silent *exec.Cmd) {
+	t.Helper()
+	strace := lessontest.NeedTool(t, "strace")
+	record := filepath.Join(sharedFolder(t), "trace")
+	said := lessontest.RunCommand(t, "", narrated)
+	traced := exec.Command(strace, append([]string{"-f", "-yy", "-s", "1000000", "-e", "trace=" + wholeCalls, "-o", record}, silent.Args...)...)
+	traced.Dir, traced.Env, traced.SysProcAttr = silent.Dir, silent.Env, silent.SysProcAttr
+	made := lessontest.RunCommand(t, "", traced)
+	if said.Status != made.Status || said.Stdout != made.Stdout {
+		t.Errorf("%q: stdout and status are %q and %d when narrated, and else %q and %d", silent.Args, said.Stdout, said.Status, made.Stdout, made.Status)
+	}
+	text, err := os.ReadFile(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, line := range strings.Split(string(text), "\n") {
+		lines = append(lines, netlinktest.Decode(line))
+	}
+	records := said.Narrated()
+	for _, n := range records {
+		if n.Why == "" || n.Man == "" {
+			t.Errorf("a call without a why, or without a page of the manual: %s", n)
+		}
+	}
+	problems, compared := whole.Compare(records, lessontest.ParseStrace(strings.Join(lines, "\n")))
+	t.Logf("%q: %d calls compared", silent.Args, compared)
+	if len(problems) > 0 || compared == 0 {
+		t.Errorf("%q: expected: the narration is what strace sees\n%s", silent.Args, strings.Join(problems, "\n"))
+	}
+}
+
+// bundle is a folder with a config.json for /bin/echo, and a root file system of
+// busybox.
+func bundle(t *testing.T, runtime string) string {
+	t.Helper()
+	dir := t.TempDir()
+	busybox := lessontest.NeedTool(t, "busybox")
+	bin := filepath.Join(dir, "rootfs/bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "rootfs/proc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile(busybox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"sh", "echo", "readlink"} {
+		if err := os.WriteFile(filepath.Join(bin, name), program, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := exec.Command(runtime, "spec")
+	command.Dir = dir
+	lessontest.RunCommand(t, "", command).Exits(0)
+	return dir
+}
+
+// configure changes the process that a bundle starts.
+func configure(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	file := filepath.Join(dir, "config.json")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config map[string]any
+	if err := json.Unmarshal(text, &config); err != nil {
+		t.Fatal(err)
+	}
+	process := config["process"].(map[string]any)
+	process["terminal"], process["args"] = false, args
+	text, _ = json.Marshal(config)
+	if err := os.WriteFile(file, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// explained are programs that make containers, and how to start each. dir is a bundle.
+var explained = map[string]func(t *testing.T, dir, id string, command ...string) []string{
+	"runc": func(t *testing.T, dir, id string, command ...string) []string {
+		configure(t, dir, command...)
+		return []string{"runc", "run", "-b", dir, id}
+	},
+	// This crun refuses hybrid cgroups, unless their v2 tree is out of sight.
+	"crun": func(t *testing.T, dir, id string, command ...string) []string {
+		configure(t, dir, command...)
+		return []string{"unshare", "-m", "--propagation", "slave", "sh", "-c",
+			"umount /sys/fs/cgroup/unified 2>/dev/null; exec crun run -b \"$0\" \"$1\"", dir, id}
+	},
+	"bwrap": func(t *testing.T, dir, id string, command ...string) []string {
+		return append([]string{"bwrap", "--ro-bind", filepath.Join(dir, "rootfs"), "/", "--proc", "/proc", "--dev", "/dev", "--unshare-all", "--die-with-parent"}, command...)
+	},
+	"unshare": func(t *testing.T, dir, id string, command ...string) []string {
+		return append([]string{"unshare", "--fork", "--pid", "--mount", "--uts", "--ipc", "--net",
+			"--mount-proc=" + filepath.Join(dir, "rootfs/proc"), "chroot", filepath.Join(dir, "rootfs")}, command...)
+	},
+}
+
+// What explain says of other people's programs is what strace sees, both ways.
+func TestExplainEqualsStrace(t *testing.T) {
+	asRoot(t)
+	for name, line := range explained {
+		t.Run(name, func(t *testing.T) {
+			lessontest.NeedTool(t, name)
+			dir := bundle(t, lessontest.NeedTool(t, "runc"))
+			args := line(t, dir, "gonsrun-test", "/bin/echo", "hi")
+			narrated := exec.Command(lessontest.Program(), append([]string{"explain", "-json"}, args...)...)
+			compareWhole(t, lessontest.Whole{Command: "/bin/echo", Told: mustBeTold, Same: sameNames}, narrated, exec.Command(args[0], args[1:]...))
+		})
+	}
+}
+
+// sameNames replaces what other people's programs call differently at each run.
+func sameNames(line string) string { return randomName.ReplaceAllString(line, "$1") }
+
+var randomName = regexp.MustCompile(`(runc\.|/criu\.|newroot|memfd:[\w]*)[\w.]*`)
+
+// The board of explain is what the command finds in /proc.
+func TestExplainBoard(t *testing.T) {
+	asRoot(t)
+	for name, line := range explained {
+		t.Run(name, func(t *testing.T) {
+			lessontest.NeedTool(t, name)
+			dir := bundle(t, lessontest.NeedTool(t, "runc"))
+			kinds := []string{"uts", "pid", "mnt", "ipc", "net"}
+			var links []string
+			for _, kind := range kinds {
+				links = append(links, "/proc/self/ns/"+kind)
+			}
+			script := "for l in " + strings.Join(links, " ") + "; do readlink $l; done"
+			args := line(t, dir, "gonsrun-test", "/bin/sh", "-c", script)
+			said := lessontest.RunCommand(t, "", exec.Command(lessontest.Program(), append([]string{"explain"}, args...)...))
+			for _, link := range strings.Fields(said.Stdout) {
+				kind, number, _ := strings.Cut(link, ":")
+				place := regexp.MustCompile(`■ ` + kind + ` +own +` + regexp.QuoteMeta(number))
+				if !place.MatchString(said.Stderr) {
+					t.Errorf("the command's %s is %s, and the board says something else:\n%s", kind, number, said.Stderr)
+				}
+			}
+			if strings.Count(said.Stdout, "\n") != len(kinds) {
+				t.Errorf("the command has seen %q", said.Stdout)
+			}
+		})
+	}
+}
