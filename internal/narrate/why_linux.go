@@ -173,11 +173,13 @@ func (p *program) reason(frames []frame) (r reason) {
 }
 
 // place is where a program without comments makes a call: in the innermost function
-// that is not the standard library's or a dependency's.
+// of package main, which is where its story is told, else of this module.
 func (p *program) place(frames []frame) (r reason) {
-	for _, f := range frames {
-		if strings.HasPrefix(f.function, "main.") || strings.HasPrefix(f.function, module()) {
-			return reason{file: path.Base(f.file), line: f.line}
+	for _, prefix := range []string{"main.", module()} {
+		for _, f := range frames {
+			if strings.HasPrefix(f.function, prefix) && f.function != "main.main" {
+				return reason{file: path.Base(f.file), line: f.line}
+			}
 		}
 	}
 	return reason{}
