@@ -3,6 +3,7 @@ package narrate
 import (
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
