@@ -2,6 +2,7 @@ package narrate
 
 import (
 	"fmt"
+	"math/bits"
 	"os"
 	"path"
 	"regexp"
@@ -210,9 +211,38 @@ func (w *watcher) tellWhole(t *told, call string) {
 		w.headings[t.speaker.side] = t.chapter
 		all = append(all, p.rule(t.chapter))
 	}
-	all = append(all, p.lines(plainStyle, t.reason.why)...)
-	all = append(all, p.lines(callStyle, shortPaths(call))...)
-	p.begin(t.speaker, all, !t.command && !t.waits && !w.pause.on)
+	why := t.reason.why
+	if strings.HasSuffix(t.entry.fold, ".") { // it says what a row of calls does together
+		why = t.entry.fold
+	}
+	all = append(all, p.lines(plainStyle, why)...)
+	all = append(all, p.lines(callStyle, compact(t, call, p.columns))...)
+	p.begin(t.speaker, all, !t.command && !w.pause.on && !(t.waits && w.began))
+}
+
+// compact is a call in one line, with room for a short answer, or in two where these
+// tell what matters most. What does not fit is left out: -json has all of it.
+func compact(t *told, call string, width int) string {
+	const answer = len(" = -1")
+	most := width - answer
+	if t.isExecve() || t.call.MakesProcess() {
+		most += width
+	}
+	switch c := t.call; {
+	case len(c.Messages) > 0:
+		var texts []string
+		for _, m := range c.Messages {
+			texts = append(texts, m.TypeName+": "+m.Text)
+		}
+		call = c.Name() + "(" + c.Arguments[0] + ", [" + strings.Join(texts, "; ") + "], …)"
+	case c.Caps != nil:
+		call = fmt.Sprintf("capset(…, {effective=%d of them, permitted=%d, inheritable=%d})",
+			bits.OnesCount64(c.Caps.Effective), bits.OnesCount64(c.Caps.Permitted), bits.OnesCount64(c.Caps.Inheritable))
+	}
+	if call = shortPaths(call); columns(call) <= most {
+		return call
+	}
+	return strings.TrimSuffix(cut(call, most-1), "…") + "…)"
 }
 
 // longPath is a path of three parts and more.
