@@ -77,7 +77,11 @@ func (p *printer) write(s speaker, all []line, open bool) {
 	for i, l := range all {
 		if i == 0 && p.open > 0 {
 			if p.rows > 0 && p.open+1+l.columns <= p.columns {
-				text.WriteString(" " + l.styled + "\n")
+				text.WriteString(" " + l.styled)
+				if p.open += 1 + l.columns; open && len(all) == 1 {
+					continue
+				}
+				text.WriteString("\n")
 				p.open = 0
 				continue
 			}

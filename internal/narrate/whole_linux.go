@@ -234,7 +234,7 @@ func compact(t *told, call string, width int) string {
 		for _, m := range c.Messages {
 			texts = append(texts, m.TypeName+": "+m.Text)
 		}
-		call = c.Name() + "(" + c.Arguments[0] + ", [" + strings.Join(texts, "; ") + "], …)"
+		call = c.Name() + "(…, [" + strings.Join(texts, "; ") + "], …)"
 	case c.Caps != nil:
 		call = fmt.Sprintf("capset(…, {effective=%d of them, permitted=%d, inheritable=%d})",
 			bits.OnesCount64(c.Caps.Effective), bits.OnesCount64(c.Caps.Permitted), bits.OnesCount64(c.Caps.Inheritable))
@@ -281,11 +281,18 @@ func (w *watcher) answerWhole(t *told, child *trace.Process, style *color.Color,
 	if t.behind != "" {
 		facts = append(facts, t.behind)
 	}
+	if ended := t.call.Wait; ended != nil && !w.isCommand(t.thread.Process, ended.PID) {
+		facts, all = nil, p.lines(style, text+", and how it ended: "+ended.CodeName()+" "+ended.StatusText())
+	}
 	if len(facts) > 0 && !p.short {
 		all = append(all, p.lines(plainStyle, "seen: "+strings.Join(facts, ", "))...)
 	}
 	if hint := w.hint(t); hint != "" && !t.missing {
 		all = append(all, p.lines(plainStyle, hint)...)
+	}
+	if w.spoken == t && len(t.call.Messages) > 0 && t.call.Errno() == 0 && !w.pause.on {
+		p.write(t.speaker, all, true) // with room for the kernel's message
+		return
 	}
 	w.sayMore(t, all)
 }
@@ -347,7 +354,7 @@ func (w *watcher) answered(t *told) {
 }
 
 func (w *watcher) tellAnswer(t, sent *told, m trace.Message) {
-	text := "it is done"
+	text := "done"
 	if m.Errno != 0 {
 		text = errnoText(m.Errno)
 	}
@@ -365,5 +372,8 @@ func (w *watcher) tellAnswer(t, sent *told, m trace.Message) {
 	if w.fold.isLast(sent) && m.Errno == 0 {
 		return // of a row of messages, what went wrong is told
 	}
-	w.sayMore(sent, w.print.lines(style, "the kernel answers: "+text))
+	if w.Settings.Short && m.Errno == 0 {
+		return
+	}
+	w.sayMore(sent, w.print.lines(style, "answered: "+text))
 }
