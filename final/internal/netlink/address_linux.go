@@ -2,7 +2,6 @@ package netlink
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -16,26 +15,24 @@ func (c *Conn) AddAddress(name string, address netip.Prefix) error {
 	if err != nil {
 		return err
 	}
-	family, call := familyOf(address.Addr())
+	family := familyOf(address.Addr())
 	fixed := make([]byte, unix.SizeofIfAddrmsg)
-	fixed[0] = byte(family)
+	fixed[0] = family
 	fixed[1] = byte(address.Bits())
 	binary.NativeEndian.PutUint32(fixed[4:], uint32(index))
 
 	m := newMessage(unix.RTM_NEWADDR, create, fixed)
 	m.attribute(unix.IFA_LOCAL, address.Addr().AsSlice())
 	m.attribute(unix.IFA_ADDRESS, address.Addr().AsSlice())
-	return c.acknowledged(order{"add address", address.String() + " to " + name,
-		fmt.Sprintf("The interface %s gets the address %s; its neighbors are those that share the first %d bits.", name, address.Addr(), address.Bits()),
-		fmt.Sprintf("sendto(…, [{…, nlmsg_type=RTM_NEWADDR, …}, {…, ifa_prefixlen=%d, …}, [[{…IFA_LOCAL}, %s], …]], …)", address.Bits(), call), m})
+	return c.acknowledged(order{"add address", address.String() + " to " + name, m})
 }
 
 // AddDefaultRoute sends through the gateway what has no other way, as
 // `ip route add default via GATEWAY` does.
 func (c *Conn) AddDefaultRoute(gateway netip.Addr) error {
-	family, call := familyOf(gateway)
+	family := familyOf(gateway)
 	fixed := make([]byte, unix.SizeofRtMsg)
-	fixed[0] = byte(family)
+	fixed[0] = family
 	fixed[4] = unix.RT_TABLE_MAIN
 	fixed[5] = unix.RTPROT_BOOT
 	fixed[6] = unix.RT_SCOPE_UNIVERSE
@@ -43,17 +40,15 @@ func (c *Conn) AddDefaultRoute(gateway netip.Addr) error {
 
 	m := newMessage(unix.RTM_NEWROUTE, create, fixed)
 	m.attribute(unix.RTA_GATEWAY, gateway.AsSlice())
-	return c.acknowledged(order{"add default route via", gateway.String(),
-		fmt.Sprintf("What is for no neighbor goes to %s, the host's end of the network.", gateway),
-		fmt.Sprintf("sendto(…, [{…, nlmsg_type=RTM_NEWROUTE, …}, {…, rtm_dst_len=0, …}, [{…RTA_GATEWAY}, %s]], …)", call), m})
+	return c.acknowledged(order{"add default route via", gateway.String(), m})
 }
 
-// familyOf is the family of an address, and the address as strace(1) prints it.
-func familyOf(a netip.Addr) (family int, call string) {
+// familyOf is the family of an address.
+func familyOf(a netip.Addr) byte {
 	if a.Is4() {
-		return unix.AF_INET, fmt.Sprintf(`inet_addr("%s")`, a)
+		return unix.AF_INET
 	}
-	return unix.AF_INET6, fmt.Sprintf(`inet_pton(AF_INET6, "%s")`, a)
+	return unix.AF_INET6
 }
 
 // Addresses lists the addresses of all interfaces, each with its network's prefix.
@@ -61,8 +56,7 @@ func (c *Conn) Addresses() ([]netip.Prefix, error) {
 	var list []netip.Prefix
 	err := c.listed(func() order {
 		list = nil
-		return order{"list addresses", "of this network namespace", "Which addresses does this machine have?",
-			"sendto(…, [{…, nlmsg_type=RTM_GETADDR, nlmsg_flags=NLM_F_REQUEST|NLM_F_DUMP, …}, {…}], …)",
+		return order{"list addresses", "of this network namespace",
 			newMessage(unix.RTM_GETADDR, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, make([]byte, unix.SizeofIfAddrmsg))}
 	}, func(m received) error {
 		address, err := parseAddress(m.body)
@@ -94,8 +88,7 @@ func (c *Conn) Routes() ([]netip.Prefix, error) {
 	var list []netip.Prefix
 	err := c.listed(func() order {
 		list = nil
-		return order{"list routes", "of this network namespace", "Which networks does this machine know the way to?",
-			"sendto(…, [{…, nlmsg_type=RTM_GETROUTE, nlmsg_flags=NLM_F_REQUEST|NLM_F_DUMP, …}, {…}], …)",
+		return order{"list routes", "of this network namespace",
 			newMessage(unix.RTM_GETROUTE, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, make([]byte, unix.SizeofRtMsg))}
 	}, func(m received) error {
 		destination, err := parseRoute(m.body)

@@ -8,13 +8,8 @@
 // eth0, gives eth0 its address, and sets the default route. The first container
 // of all needs the bridge too: [Conn.NewBridge] and [Conn.AddAddress].
 //
-// Every verb is narrated as strace(1) shows it. A request that the kernel refuses
-// was still sent: the sendto succeeds, and the verb returns an [Error].
-//
-// To decode a message strace asks the kernel what the socket speaks, and the
-// kernel answers only for sockets of strace's own network namespace. So the
-// host's messages are seen as they are narrated, and the container's as numbers
-// and bytes: nlmsg_type=0x10 is RTM_NEWLINK. Package netlinktest reads those.
+// A request that the kernel refuses was still sent: the sendto succeeds, and the
+// verb returns an [Error].
 package netlink
 
 import (
@@ -22,8 +17,6 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
-
-	"gonsrun/final/internal/narrate"
 )
 
 // Conn is a conversation with the kernel about the network namespace that the
@@ -40,8 +33,8 @@ func Open() (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("socket(AF_NETLINK, SOCK_RAW|SOCK_CLOEXEC, NETLINK_ROUTE): %w", err)
 	}
-	// The kernel gives the socket an address, by which strace(1) finds out that it
-	// speaks rtnetlink.
+	// The kernel gives the socket an address. Whoever watches, as strace(1) does,
+	// finds out by it that this is rtnetlink.
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("bind(AF_NETLINK): %w", err)
@@ -79,11 +72,9 @@ func (e *Error) Error() string {
 // Unwrap returns the errno.
 func (e *Error) Unwrap() error { return e.Errno }
 
-// order is a request together with how it is told.
+// order is a request, and how it is named in an error: see Error.
 type order struct {
-	op, arg string // for an error: see Error
-	why     string
-	call    string // as strace prints it
+	op, arg string
 	message *message
 }
 
@@ -114,7 +105,6 @@ func (o order) refusal(m received) error {
 	if ack.errno == 0 {
 		return nil
 	}
-	narrate.Evidence("the kernel's answer to this message: error=-%s", unix.ErrnoName(ack.errno))
 	return &Error{Op: o.op, Arg: o.arg, Errno: ack.errno, Text: ack.text}
 }
 
@@ -175,17 +165,12 @@ func (c *Conn) dump(o order) ([]received, error) {
 	}
 }
 
-// send sends a request, and tells of it.
+// send sends a request to no address: a socket that is not connected speaks to
+// the kernel, which takes the whole message or nothing.
 func (c *Conn) send(o order) error {
 	c.sequence++
-	bytes := o.message.finish(c.sequence)
-	_, err := narrate.TryResult(o.why, o.call, func() (int, error) {
-		// To no address: a socket that is not connected speaks to the kernel. It
-		// takes the whole message or nothing.
-		return len(bytes), unix.Sendto(c.fd, bytes, 0, nil)
-	})
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", o.op, o.arg, err)
+	if err := unix.Sendto(c.fd, o.message.finish(c.sequence), 0, nil); err != nil {
+		return fmt.Errorf("%s %s: sendto: %w", o.op, o.arg, err)
 	}
 	return nil
 }

@@ -6,8 +6,6 @@ import (
 	"net/netip"
 
 	"golang.org/x/sys/unix"
-
-	"gonsrun/final/internal/narrate"
 )
 
 // vethInfoPeer is VETH_INFO_PEER of linux/veth.h: the other end of a veth pair.
@@ -29,23 +27,17 @@ func interfaceInfo(index int, flags uint32) []byte {
 	return b
 }
 
-// LinkUp brings up the interface of that name, as `ip link set NAME up` does.
+// LinkUp brings up the interface of that name, as `ip link set NAME up` does. In a
+// new network namespace even lo is down, and 127.0.0.1 does not answer.
 func (c *Conn) LinkUp(name string) error {
 	m := newMessage(unix.RTM_NEWLINK, unix.NLM_F_REQUEST|unix.NLM_F_ACK, interfaceInfo(0, unix.IFF_UP))
 	m.text(unix.IFLA_IFNAME, name)
-	why := "Bring up the interface " + name + "."
-	switch name {
-	case "lo":
-		why = "In a new network namespace even the loopback interface is down: bring it up, or 127.0.0.1 does not answer."
-	case "eth0":
-		why = "The container's end of the cable is still down: bring it up."
-	}
-	return c.acknowledged(order{"bring up", name, why,
-		fmt.Sprintf("sendto(…, [{…, nlmsg_type=RTM_NEWLINK, …}, {…ifi_flags=IFF_UP…}, [{…IFLA_IFNAME}, %s]], …)", narrate.Quote(name)), m})
+	return c.acknowledged(order{"bring up", name, m})
 }
 
-// NewBridge makes a bridge and brings it up, as `ip link add NAME type bridge`
-// does. Where it is there already the errno is EEXIST.
+// NewBridge makes a bridge, which is a switch made of software, and brings it up,
+// as `ip link add NAME type bridge` does. Where it is there already the errno is
+// EEXIST.
 //
 // hardware is its MAC address. A bridge without one takes the lowest of its
 // ports', which changes with them: neighbors would go on sending to the old one.
@@ -55,9 +47,7 @@ func (c *Conn) NewBridge(name string, hardware [6]byte) error {
 	m.attribute(unix.IFLA_ADDRESS, hardware[:])
 	m.number(unix.IFLA_GROUP, group)
 	m.nest(unix.IFLA_LINKINFO, func() { m.text(unix.IFLA_INFO_KIND, "bridge") })
-	return c.acknowledged(order{"make bridge", name,
-		"The containers' network on the host: a bridge is a switch made of software.",
-		fmt.Sprintf(`sendto(…, [{…, nlmsg_type=RTM_NEWLINK, …NLM_F_CREATE…}, {…ifi_flags=IFF_UP…}, [[{…IFLA_IFNAME}, %s], …{…IFLA_INFO_KIND}, "bridge"]…], …)`, narrate.Quote(name)), m})
+	return c.acknowledged(order{"make bridge", name, m})
 }
 
 // Veth describes a pair of virtual Ethernet interfaces (veth(4)): what goes in
@@ -87,9 +77,7 @@ func (c *Conn) NewVeth(v Veth) error {
 		m.text(unix.IFLA_INFO_KIND, "veth")
 		m.nest(unix.IFLA_INFO_DATA, func() { m.nest(vethInfoPeer, v.peer(m)) })
 	})
-	return c.acknowledged(order{"make veth pair", v.Name,
-		fmt.Sprintf("A virtual cable: one end on the bridge %s, the other is born as %s in the network namespace of process %d.", v.Bridge, v.PeerName, v.PID),
-		fmt.Sprintf(`sendto(…, [{…, nlmsg_type=RTM_NEWLINK, …NLM_F_CREATE…}, {…ifi_flags=IFF_UP…}, [[{…IFLA_IFNAME}, %s], [{…IFLA_MASTER}, …], …{…IFLA_INFO_KIND}, "veth"]…], …)`, narrate.Quote(v.Name)), m})
+	return c.acknowledged(order{"make veth pair", v.Name, m})
 }
 
 // peer adds to m what VETH_INFO_PEER holds: a whole description of an interface.
@@ -107,9 +95,7 @@ func (v Veth) peer(m *message) func() {
 func (c *Conn) DeleteLink(name string) error {
 	m := newMessage(unix.RTM_DELLINK, unix.NLM_F_REQUEST|unix.NLM_F_ACK, interfaceInfo(0, 0))
 	m.text(unix.IFLA_IFNAME, name)
-	return c.acknowledged(order{"delete link", name,
-		"Remove the interface " + name + " from the host.",
-		fmt.Sprintf("sendto(…, [{…, nlmsg_type=RTM_DELLINK, …}, {…}, [{…IFLA_IFNAME}, %s]], …)", narrate.Quote(name)), m})
+	return c.acknowledged(order{"delete link", name, m})
 }
 
 // DeleteAll removes every interface that was made on the host: the bridge, and
@@ -120,13 +106,11 @@ func (c *Conn) DeleteLink(name string) error {
 func (c *Conn) DeleteAll() error {
 	m := newMessage(unix.RTM_DELLINK, unix.NLM_F_REQUEST|unix.NLM_F_ACK, interfaceInfo(0, 0))
 	m.number(unix.IFLA_GROUP, group)
-	return c.acknowledged(order{"delete links", "of the containers' network",
-		"The last container is gone: remove the bridge from the host, and what is plugged into it.",
-		fmt.Sprintf("sendto(…, [{…, nlmsg_type=RTM_DELLINK, …}, {…}, [{…IFLA_GROUP}, %d]], …)", group), m})
+	return c.acknowledged(order{"delete links", "of the containers' network", m})
 }
 
 // Index is the number that the kernel gave the interface of that name. Where
-// there is none the errno is ENODEV. It is a question by ioctl (netdevice(7)), and not narrated.
+// there is none the errno is ENODEV. It is a question by ioctl, netdevice(7).
 func (c *Conn) Index(name string) (int, error) {
 	request, err := unix.NewIfreq(name)
 	if err != nil {

@@ -20,8 +20,7 @@ func (c *Conn) links() ([]link, error) {
 	var links []link
 	err := c.listed(func() order {
 		links = nil
-		return order{"list links", "of this network namespace", "Which interfaces are there?",
-			"sendto(…, [{…, nlmsg_type=RTM_GETLINK, nlmsg_flags=NLM_F_REQUEST|NLM_F_DUMP, …}, {…}], …)",
+		return order{"list links", "of this network namespace",
 			newMessage(unix.RTM_GETLINK, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, interfaceInfo(0, 0))}
 	}, func(m received) error {
 		one, err := parseLink(m.body)

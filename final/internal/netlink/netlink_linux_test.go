@@ -2,8 +2,6 @@ package netlink
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,9 +16,6 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"gonsrun/final/internal/narrate"
-	"gonsrun/final/internal/netlink/netlinktest"
 )
 
 // The verbs act on network namespaces that the tests make: the test binary
@@ -41,7 +35,6 @@ func TestMain(m *testing.M) {
 	if !ok {
 		os.Exit(m.Run())
 	}
-	narrate.Speak(narrate.Config{Program: "final", JSON: true})
 	if err := role(); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -61,18 +54,6 @@ func needRoot(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: it makes network namespaces")
 	}
-}
-
-// needTool skips the test on a user's machine without the tool, and fails it in CI.
-func needTool(t *testing.T, name string) {
-	t.Helper()
-	if _, err := exec.LookPath(name); err == nil {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%s is not installed", name)
-	}
-	t.Skipf("needs %s, which is not installed", name)
 }
 
 // asHost plays the host of two containers: a bridge, an address, two cables.
@@ -230,92 +211,6 @@ func TestTwoContainersAndTheirHost(t *testing.T) {
 	if out, err := inNewNetwork("host").Output(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-}
-
-// TestNarrationEqualsStrace runs the same under strace, and compares both ways:
-// every message is narrated, and every narrated message was sent.
-func TestNarrationEqualsStrace(t *testing.T) {
-	needRoot(t)
-	needTool(t, "strace")
-	trace := t.TempDir() + "/trace"
-	host := inNewNetwork("host")
-	host.Args = []string{"strace", "-f", "-e", "trace=sendto", "-e", "signal=none", "-s", "256", "-o", trace, "/proc/self/exe"}
-	host.Path, _ = exec.LookPath("strace")
-	// Under strace /proc/self/exe would be strace itself.
-	host.Args[len(host.Args)-1] = ownPath(t)
-	var stderr bytes.Buffer
-	host.Stderr = &stderr
-	if out, err := host.Output(); err != nil {
-		t.Fatalf("%v\n%s%s", err, out, stderr.Bytes())
-	}
-	told, sent := narrated(t, &stderr), traced(t, trace)
-	for i := range max(len(told), len(sent)) {
-		if i >= len(told) || i >= len(sent) {
-			t.Fatalf("%d messages narrated, %d sent\nnarrated %q\nsent %q", len(told), len(sent), told, sent)
-		}
-		if !matches(told[i], sent[i]) {
-			t.Errorf("narrated %s\nstrace   %s", told[i], sent[i])
-		}
-	}
-	if len(sent) < 12 {
-		t.Errorf("strace shows %d messages only: %q", len(sent), sent)
-	}
-}
-
-func ownPath(t *testing.T) string {
-	path, err := os.Readlink("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// narrated are the calls of the -json narration, as strace would write them.
-func narrated(t *testing.T, r io.Reader) (calls []string) {
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		var call struct {
-			Call, Args string
-			Ret        int
-		}
-		if err := json.Unmarshal(lines.Bytes(), &call); err != nil {
-			t.Fatalf("%s: %v", lines.Bytes(), err)
-		}
-		calls = append(calls, fmt.Sprintf("%s(%s) = %d", call.Call, call.Args, call.Ret))
-	}
-	return calls
-}
-
-// traced are the calls in an output of strace that hold rtnetlink messages. One
-// that was interrupted by another process's line stands in two pieces.
-func traced(t *testing.T, file string) (calls []string) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	begun := map[string]string{}
-	spaces := regexp.MustCompile(`\) += `)
-	for _, line := range strings.Split(string(text), "\n") {
-		pid, call, _ := strings.Cut(line, " ")
-		call = strings.TrimLeft(call, " ")
-		if begin, ok := strings.CutSuffix(call, " <unfinished ...>"); ok {
-			begun[pid] = begin
-			continue
-		}
-		if end, ok := strings.CutPrefix(call, "<... sendto resumed>"); ok {
-			call = begun[pid] + end
-		}
-		if call = netlinktest.Decode(call); strings.Contains(call, "nlmsg_type=RTM_") {
-			calls = append(calls, spaces.ReplaceAllString(call, ") = "))
-		}
-	}
-	return calls
-}
-
-// matches says whether a narrated call is the traced one, with … for anything.
-func matches(told, sent string) bool {
-	pattern := strings.ReplaceAll(regexp.QuoteMeta(told), "…", ".*")
-	return regexp.MustCompile("^" + pattern + "$").MatchString(sent)
 }
 
 // asRefused asks for what the kernel refuses.
