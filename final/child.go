@@ -42,7 +42,7 @@ func child(spec Spec) {
 	}
 
 	narrate.Chapter("privileges")
-	check(mounts.Enter(spec.Process.Cwd, "The command starts in this folder."))
+	check(os.Chdir(spec.Process.Cwd))
 	giveUp(spec, sets)
 
 	narrate.Chapter("the command")

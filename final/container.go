@@ -163,8 +163,7 @@ func cgroupMounts(group *cgroup.Group) (list []mounts.Mount) {
 	options := []string{"nosuid", "noexec", "nodev", "ro"}
 	v1 := slices.ContainsFunc(group.Trees, func(t cgroup.Tree) bool { return !t.V2 })
 	if v1 {
-		list = append(list, mounts.Mount{Destination: dir, Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "noexec", "nodev", "mode=755"},
-			Why: "cgroups as this container sees them: its own group is the root."})
+		list = append(list, mounts.Mount{Destination: dir, Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "noexec", "nodev", "mode=755"}})
 	}
 	for _, t := range group.Trees {
 		switch {
@@ -172,8 +171,7 @@ func cgroupMounts(group *cgroup.Group) (list []mounts.Mount) {
 			list = append(list, mounts.Mount{Destination: dir + "/" + filepath.Base(t.Dir), Type: "cgroup", Source: "cgroup",
 				Options: append(slices.Clone(options), t.Options)})
 		case !v1:
-			list = append(list, mounts.Mount{Destination: dir, Type: "cgroup2", Source: "cgroup2", Options: options,
-				Why: "cgroups as this container sees them: its own group is the root."})
+			list = append(list, mounts.Mount{Destination: dir, Type: "cgroup2", Source: "cgroup2", Options: options})
 		}
 	}
 	return list

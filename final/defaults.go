@@ -8,32 +8,27 @@ import "gonsrun/final/internal/mounts"
 // Default Filesystems).
 func defaultMounts(spec *Spec) []mounts.Mount {
 	list := []mounts.Mount{
-		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"},
-			Why: "A new /proc shows the processes of this PID namespace, and no others."},
+		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
 		sysMount(spec),
-		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev", "strictatime", "mode=755", "size=65536k"},
-			Why: "Devices are the host's. The container gets a /dev with those few that harm nobody."},
-		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"},
-			Why: "Pseudo-terminals of its own."},
-		{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"},
-			Why: "Shared memory of its own."},
+		// The host's devices stay out: the container gets a /dev with those few that harm nobody.
+		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev", "strictatime", "mode=755", "size=65536k"}},
+		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}},
+		{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}},
 	}
 	if spec.has("ipc") {
-		list = append(list, mounts.Mount{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"},
-			Why: "POSIX message queues of its own."})
+		list = append(list, mounts.Mount{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}})
 	}
 	return list
 }
 
-// sysMount is /sys. A new one belongs to the network namespace; without one of
-// our own in a user namespace, only the host's can be shown again.
+// sysMount is /sys, read-only: most of it is the machine's. A new one belongs to
+// the network namespace; without one of our own in a user namespace, only the
+// host's can be shown again.
 func sysMount(spec *Spec) mounts.Mount {
 	if spec.has("user") && !spec.has("net") {
-		return mounts.Mount{Destination: "/sys", Source: "/sys", Options: []string{"rbind", "nosuid", "noexec", "nodev", "ro"},
-			Why: "The host's /sys once more, read-only."}
+		return mounts.Mount{Destination: "/sys", Source: "/sys", Options: []string{"rbind", "nosuid", "noexec", "nodev", "ro"}}
 	}
-	return mounts.Mount{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", "ro"},
-		Why: "A new /sys shows the interfaces of this network namespace. The rest of it is the machine's: read-only."}
+	return mounts.Mount{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", "ro"}}
 }
 
 // The paths that Docker masks and makes read-only: they show or change what is

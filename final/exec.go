@@ -13,7 +13,6 @@ import (
 
 	"gonsrun/final/internal/capability"
 	"gonsrun/final/internal/enter"
-	"gonsrun/final/internal/mounts"
 	"gonsrun/final/internal/narrate"
 	"gonsrun/final/internal/selfexe"
 )
@@ -138,7 +137,7 @@ func join(spec Spec) {
 	check(narrate.Try("Until this process has given up what it must not keep, no process in the container may look into it.",
 		"prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE)",
 		func() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }))
-	check(mounts.Enter(spec.Process.Cwd, "The command starts in this folder."))
+	check(os.Chdir(spec.Process.Cwd))
 	giveUp(spec, sets)
 	narrate.Chapter("the command")
 	becomeCommand(spec)

@@ -435,8 +435,7 @@ func (o *options) mounts(spec *Spec) error {
 		if err := unix.Access(parts[0], unix.F_OK); err != nil {
 			return fmt.Errorf("-v %s: the source %s is not there: %w", volume, parts[0], err)
 		}
-		m := mounts.Mount{Destination: parts[1], Source: parts[0], Options: []string{"rbind", "nosuid", "nodev"},
-			Why: "A volume: this part of the host is the container's too."}
+		m := mounts.Mount{Destination: parts[1], Source: parts[0], Options: []string{"rbind", "nosuid", "nodev"}}
 		if len(parts) == 3 && parts[2] == "ro" {
 			m.Options = append(m.Options, "ro")
 		}
@@ -447,8 +446,7 @@ func (o *options) mounts(spec *Spec) error {
 		if err := checkPath("-tmpfs "+given, "destination", destination); err != nil {
 			return err
 		}
-		m := mounts.Mount{Destination: destination, Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev", "noexec"},
-			Why: "An empty folder in memory."}
+		m := mounts.Mount{Destination: destination, Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev", "noexec"}}
 		if opts != "" {
 			m.Options = append(m.Options, strings.Split(opts, ",")...)
 		}

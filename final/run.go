@@ -136,9 +136,12 @@ func (c *container) lendRoot(socket int) {
 	if !c.spec.Root.Lent {
 		return
 	}
-	tree, err := mounts.Mapped(c.spec.Root.Path, c.state.PID)
+	tree, err := mounts.Clone(c.spec.Root.Path)
 	check(err)
 	defer unix.Close(tree)
+	if err := mounts.MapIDs(tree, c.state.PID); err != nil {
+		narrate.Note("Files of the root file system will be nobody's in there: %v.", err)
+	}
 	check(terminal.SendFile(socket, tree))
 }
 

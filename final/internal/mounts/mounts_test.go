@@ -14,8 +14,6 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"gonsrun/final/internal/narrate"
 )
 
 // The test binary started again, in a mount namespace of its own, is the
@@ -32,7 +30,6 @@ var parts = map[string]func(dir string) error{
 }
 
 func TestMain(m *testing.M) {
-	narrate.Speak(narrate.Config{Program: "test", Quiet: true})
 	if len(os.Args) == 3 && parts[os.Args[1]] != nil {
 		err := Private()
 		if err == nil {
@@ -412,4 +409,17 @@ func climb(below, file string, want bool) error {
 		return fmt.Errorf("the host's file from inside: %v", err)
 	}
 	return nil
+}
+
+// An error names what was to be mounted, where, how, and why the kernel refused.
+func TestMountError(t *testing.T) {
+	err := mount("tmpfs", "/no/such/folder", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "size=1m")
+	var path *os.PathError
+	if !errors.As(err, &path) || path.Op != "mount" {
+		t.Fatalf("%v is no error of mount", err)
+	}
+	const want = `mount tmpfs on /no/such/folder, MS_NOSUID|MS_NODEV, "size=1m": `
+	if text := err.Error(); !strings.HasPrefix(text, want) || text == want {
+		t.Errorf("the error is %q, expected %q and the errno", text, want)
+	}
 }
