@@ -21,14 +21,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gonsrun/final/internal/narrate"
 	"gonsrun/internal/proc"
 )
 
 // The test binary started again is a container's first process: it joins the
 // group that it is given, says so, and waits until stdin ends.
 func TestMain(m *testing.M) {
-	narrate.Speak(narrate.Config{Program: "test", Quiet: true})
 	if len(os.Args) == 3 && os.Args[1] == "container" {
 		runtime.LockOSThread()
 		var g Group
@@ -465,7 +463,7 @@ func rootWithProcess(t *testing.T) Tree {
 			continue
 		}
 		process, _ := container(t, &Group{})
-		if err := narrate.TryWrite("", dir+"/cgroup.procs", fmt.Sprint(process.Process.Pid)); err != nil {
+		if err := write(dir+"/cgroup.procs", fmt.Sprint(process.Process.Pid)); err != nil {
 			t.Fatal(err)
 		}
 		return Tree{Dir: dir, V2: true}
@@ -518,5 +516,16 @@ func TestField(t *testing.T) {
 		if got := field(events, name); got != want {
 			t.Errorf("%s is %q, expected %q", name, got, want)
 		}
+	}
+}
+
+// An error names the file, the value, and why the kernel refused it.
+func TestWriteError(t *testing.T) {
+	const file = "/proc/self/oom_score_adj" // any file of the kernel's that wants a number
+	if err := write(file, "banana"); !errors.Is(err, unix.EINVAL) || !strings.Contains(err.Error(), `write "banana" to `+file) {
+		t.Errorf("the error is %v", err)
+	}
+	if err := write("/sys/fs/cgroup/no/such/file", "1"); !errors.Is(err, unix.ENOENT) || !strings.Contains(err.Error(), "open /sys/fs/cgroup/no/such/file") {
+		t.Errorf("the error is %v", err)
 	}
 }
