@@ -19,19 +19,15 @@
 package enter
 
 import (
-	"errors"
 	"fmt"
-	"math"
 	"os"
 	"runtime"
 	"slices"
 	"strings"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
-	"gonsrun/final/internal/narrate"
 	"gonsrun/internal/proc"
 )
 
@@ -59,8 +55,7 @@ type Command struct {
 // prctl(PR_SET_DUMPABLE, 0), so that none can look into it or take its
 // descriptors before it has given up what it must not keep.
 //
-// Each step is narrated. An error is a *narrate.CallError, and names the step
-// that failed and its errno; then nothing is left behind.
+// An error names the step that failed and its errno; then nothing is left behind.
 func Start(c Command) (pid int, err error) {
 	target, err := c.open()
 	defer target.close()
@@ -80,7 +75,7 @@ func Start(c Command) (pid int, err error) {
 	started := false
 	defer func() {
 		h.letGo()
-		if !started { // also when the narrator unwinds
+		if !started {
 			h.kill()
 		}
 	}()
@@ -183,24 +178,6 @@ func isOurs(name string, fd int) bool {
 		its.Dev == ours.Dev && its.Ino == ours.Ino
 }
 
-// namespace is one kind of them.
-type namespace struct {
-	name, flag string
-	bit        uintptr
-	why        string
-}
-
-// namespaces in the order in which they are joined.
-var namespaces = []namespace{
-	{"user", "CLONE_NEWUSER", unix.CLONE_NEWUSER, "First the user namespace: in it, this process has the capabilities that joining the others takes."},
-	{"cgroup", "CLONE_NEWCGROUP", unix.CLONE_NEWCGROUP, "The container's view of the cgroup tree."},
-	{"ipc", "CLONE_NEWIPC", unix.CLONE_NEWIPC, "Its System V objects and message queues."},
-	{"uts", "CLONE_NEWUTS", unix.CLONE_NEWUTS, "Its hostname."},
-	{"net", "CLONE_NEWNET", unix.CLONE_NEWNET, "Its network interfaces."},
-	{"pid", "CLONE_NEWPID", unix.CLONE_NEWPID, "Its processes. This holds for our children only, we stay where we are."},
-	{"mnt", "CLONE_NEWNS", unix.CLONE_NEWNS, "Its mounts. The root and the working directory are now its own."},
-}
-
 // image is memory that the copies of this process read. It must be filled
 // before the fork, and its addresses hold good in the copies.
 type image struct {
@@ -241,74 +218,3 @@ func openFilesOf(pid int) (limit unix.Rlimit) {
 	}
 	return limit
 }
-
-// step is a system call that the copy makes for us.
-type step struct {
-	why, call string // why is empty for a call that teaches nothing and is not narrated
-	trap      uintptr
-	args      [6]uintptr
-}
-
-func (s step) do(h *hand) error {
-	call := func() (int, error) { return h.call(s.trap, s.args) }
-	if s.why == "" {
-		if _, err := call(); err != nil {
-			return &narrate.CallError{Call: s.call, Err: err}
-		}
-		return nil
-	}
-	_, err := narrate.TryResult(s.why, s.call, call)
-	if s.trap == unix.SYS_CLONE && errors.Is(err, unix.ENOMEM) {
-		return fmt.Errorf("%w: the container's first process has ended, and its PID namespace takes no more", err)
-	}
-	return err
-}
-
-// steps are the way into the container.
-func (c Command) steps(t *target, i *image) (all []step) {
-	add := func(why, call string, trap uintptr, args ...uintptr) {
-		s := step{why: why, call: call, trap: trap}
-		copy(s.args[:], args)
-		all = append(all, s)
-	}
-	joins := func(name string) bool {
-		return slices.ContainsFunc(t.namespaces, func(j joined) bool { return j.name == name })
-	}
-
-	add("The container's processes must not look into the one that comes to them.",
-		"prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE)",
-		unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0)
-	for _, ns := range t.namespaces {
-		add(ns.why, fmt.Sprintf("setns(…, %s)", ns.flag),
-			unix.SYS_SETNS, uintptr(ns.fd), ns.bit)
-	}
-	if joins("user") {
-		add("Be root's group there …", "setresgid(0, 0, 0)", unix.SYS_SETRESGID)
-		add("… and root: for any other user, execve would drop all capabilities.", "setresuid(0, 0, 0)", unix.SYS_SETRESUID)
-	}
-	if c.Chroot {
-		add("", "fchdir(…)", unix.SYS_FCHDIR, uintptr(t.root))
-		add("The container's root directory is not that of its mount namespace.", `chroot(".")`,
-			unix.SYS_CHROOT, pointer(&i.dot))
-	}
-	if joins("pid") {
-		add("A child is in the PID namespace. With CLONE_PARENT it is the child of the one that will wait for it.",
-			"clone(child_stack=NULL, flags=CLONE_PARENT|SIGCHLD)",
-			unix.SYS_CLONE, unix.CLONE_PARENT|uintptr(unix.SIGCHLD))
-	}
-	add("If the one that waits is killed, this must not live on.", "prctl(PR_SET_PDEATHSIG, SIGKILL)",
-		unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
-	for to, from := range t.files {
-		add("", fmt.Sprintf("dup3(%d, %d, 0)", from, to), unix.SYS_DUP3, uintptr(from), uintptr(to))
-	}
-	add("", "prlimit64(0, RLIMIT_NOFILE, …, NULL)", unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, pointer(&i.openFiles))
-	add("", fmt.Sprintf("close_range(%d, 4294967295, CLOSE_RANGE_CLOEXEC)", len(t.files)),
-		unix.SYS_CLOSE_RANGE, uintptr(len(t.files)), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
-	add("This program begins again, inside. Its file was opened before: in there, no path leads to it.",
-		fmt.Sprintf(`execveat(…, "", %s, …, AT_EMPTY_PATH)`, narrate.Strings(c.Args)),
-		unix.SYS_EXECVEAT, uintptr(t.program), pointer(&i.empty), pointer(&i.argv[0]), pointer(&i.envv[0]), unix.AT_EMPTY_PATH)
-	return all
-}
-
-// pointer is an address in this process, and so in each copy of it.
-func pointer[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
