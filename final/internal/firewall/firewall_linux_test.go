@@ -17,8 +17,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"gonsrun/final/internal/narrate"
 )
 
 // Every test runs in a network namespace of its own that plays the host; two
@@ -41,7 +39,6 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	narrate.Speak(narrate.Config{Quiet: true})
 	switch os.Getenv(roleVariable) {
 	case "serve":
 		serve()

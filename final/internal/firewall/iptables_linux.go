@@ -31,7 +31,8 @@ var parts = []part{
 	{"filter", "FORWARD", "GONSRUN-FORWARD", "-I"},
 }
 
-// rules are the rules of a part.
+// rules are the rules of a part. Outward: what leaves the containers' network gets
+// the host's address as sender, and answers find back. Inward: no new conversations.
 func (p part) rules(n network) []string {
 	if p.table == "nat" {
 		return []string{fmt.Sprintf("-s %s ! -o %s -j MASQUERADE", n.prefix, n.bridge)}
@@ -80,7 +81,7 @@ func (t iptables) has(known chains, p part) bool {
 	if t.isNFT() {
 		return known.has(p.table, p.chain)
 	}
-	return work{}.run(t.path, "Are our rules there already?", "", "--wait", "-t", p.table, "-C", p.parent, "-j", p.chain) == nil
+	return work{}.run(t.path, "", "--wait", "-t", p.table, "-C", p.parent, "-j", p.chain) == nil
 }
 
 // add makes the parts, with one run of iptables-restore(8). A chain that is
@@ -97,7 +98,7 @@ func (t iptables) add(known chains, n network, w work) error {
 		}
 		text.WriteString("COMMIT\n")
 	}
-	return t.restore(w, "Outward: what leaves the containers' network gets the host's address as sender, and answers find back. Inward: no new conversations.", text.String())
+	return t.restore(w, text.String())
 }
 
 // remove removes the parts that are there.
@@ -111,10 +112,10 @@ func (t iptables) remove(known chains, w work) error {
 	if text.Len() == 0 {
 		return nil
 	}
-	return t.restore(w, "The last container is gone: remove our chains from the firewall.", text.String())
+	return t.restore(w, text.String())
 }
 
 // restore gives text to iptables-restore; what it does not mention stays.
-func (t iptables) restore(w work, why, text string) error {
-	return w.run(t.path+"-restore", why, text, "--noflush", "--wait")
+func (t iptables) restore(w work, text string) error {
+	return w.run(t.path+"-restore", text, "--noflush", "--wait")
 }

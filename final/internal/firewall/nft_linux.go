@@ -31,11 +31,12 @@ func (t nft) add(known chains, n network, w work) error {
 	if !known.supported || known.hasTable(tableName) {
 		anew = fmt.Sprintf("add table ip %[1]s; delete table ip %[1]s; ", tableName)
 	}
-	return w.run(t.path, "Outward: what leaves the containers' network gets the host's address as sender, and answers find back. Inward: no new conversations.",
-		"", anew+fmt.Sprintf("table ip %[1]s {"+
-			" chain postrouting { type nat hook postrouting priority srcnat; ip saddr %[2]s oifname != %[3]q masquerade; };"+
-			" chain forward { type filter hook forward priority filter; iifname != %[3]q oifname %[3]q ct state new drop; };"+
-			" }", tableName, n.prefix, n.bridge))
+	// Outward: what leaves the containers' network gets the host's address as
+	// sender, and answers find back. Inward: no new conversations.
+	return w.run(t.path, "", anew+fmt.Sprintf("table ip %[1]s {"+
+		" chain postrouting { type nat hook postrouting priority srcnat; ip saddr %[2]s oifname != %[3]q masquerade; };"+
+		" chain forward { type filter hook forward priority filter; iifname != %[3]q oifname %[3]q ct state new drop; };"+
+		" }", tableName, n.prefix, n.bridge))
 }
 
 // remove removes the table, unless somebody else did.
@@ -43,6 +44,5 @@ func (t nft) remove(known chains, w work) error {
 	if known.supported && !known.hasTable(tableName) {
 		return nil
 	}
-	return w.run(t.path, "The last container is gone: remove our table from the firewall.",
-		"", "delete table ip "+tableName)
+	return w.run(t.path, "", "delete table ip "+tableName)
 }

@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"gonsrun/final/internal/narrate"
 )
 
 // record is what Masquerade did, as Remove needs to know it.
@@ -95,7 +93,6 @@ func (r record) forward(dir string) error {
 	if err := r.write(dir); err != nil {
 		return err
 	}
-	narrate.Note("A host is no router unless told so: net.ipv4.ip_forward is %s, and becomes 1 while there are containers on the network.", r.ipForward)
 	return writeIPForward("1")
 }
 

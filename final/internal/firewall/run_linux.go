@@ -9,8 +9,6 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"gonsrun/final/internal/narrate"
 )
 
 // work is what goes on around the run of a tool.
@@ -21,9 +19,8 @@ type work struct {
 
 // run runs a program, gives it input, and waits for its end. What it prints is
 // told only in an error.
-func (w work) run(path, why, input string, arguments ...string) error {
-	arguments = append([]string{filepath.Base(path)}, arguments...)
-	p, err := w.start(path, why, input, arguments)
+func (w work) run(path, input string, arguments ...string) error {
+	p, err := w.start(path, input, append([]string{filepath.Base(path)}, arguments...))
 	if w.meanwhile != nil {
 		w.meanwhile()
 	}
@@ -42,7 +39,7 @@ type process struct {
 	output *os.File // a pipe's end: what it prints
 }
 
-func (w work) start(path, why, input string, arguments []string) (*process, error) {
+func (w work) start(path, input string, arguments []string) (*process, error) {
 	stdin, err := filled(input)
 	if err != nil {
 		return nil, err
@@ -58,21 +55,16 @@ func (w work) start(path, why, input string, arguments []string) (*process, erro
 	if w.lock != nil {
 		files = append(files, w.lock.Fd())
 	}
-	p := &process{output: reader}
-	err = narrate.Try(why, fmt.Sprintf("execve(%s, %s, …)", narrate.Quote(path), narrate.Strings(arguments)),
-		func() (err error) {
-			p.pid, err = syscall.ForkExec(path, arguments, &syscall.ProcAttr{
-				Env:   os.Environ(),
-				Files: files,
-				Sys:   &syscall.SysProcAttr{Setpgid: true}, // Ctrl-C is not meant for it
-			})
-			return err
-		})
+	pid, err := syscall.ForkExec(path, arguments, &syscall.ProcAttr{
+		Env:   os.Environ(),
+		Files: files,
+		Sys:   &syscall.SysProcAttr{Setpgid: true}, // Ctrl-C is not meant for it
+	})
 	if err != nil {
 		reader.Close()
-		return nil, err
+		return nil, os.NewSyscallError("execve", err)
 	}
-	return p, nil
+	return &process{pid, reader}, nil
 }
 
 // wait waits for the program's end.
