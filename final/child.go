@@ -43,7 +43,7 @@ func child(spec Spec) {
 
 	narrate.Chapter("privileges")
 	check(os.Chdir(spec.Process.Cwd))
-	giveUp(spec, sets)
+	check(giveUp(spec, sets))
 
 	narrate.Chapter("the command")
 	becomeCommand(spec)

@@ -138,7 +138,7 @@ func join(spec Spec) {
 		"prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE)",
 		func() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }))
 	check(os.Chdir(spec.Process.Cwd))
-	giveUp(spec, sets)
+	check(giveUp(spec, sets))
 	narrate.Chapter("the command")
 	becomeCommand(spec)
 }

@@ -23,49 +23,50 @@
 package capability
 
 // A capability is a bit in a Set, and its number is the index in this list,
-// which is linux/capability.h as of Linux 5.9. No later kernel added one.
-var known = [...]struct{ name, allows string }{
-	{"CAP_CHOWN", "give a file to another owner"},
-	{"CAP_DAC_OVERRIDE", "ignore a file's permission bits"},
-	{"CAP_DAC_READ_SEARCH", "read any file and search any folder, also by file handle"},
-	{"CAP_FOWNER", "act as the owner of any file"},
-	{"CAP_FSETID", "keep the set-user-ID bit of a file that is changed"},
-	{"CAP_KILL", "send signals to processes of other users"},
-	{"CAP_SETGID", "become any group"},
-	{"CAP_SETUID", "become any user"},
-	{"CAP_SETPCAP", "shrink the bounding set, and pass capabilities on"},
-	{"CAP_LINUX_IMMUTABLE", "make files append-only or immutable"},
-	{"CAP_NET_BIND_SERVICE", "listen on ports below 1024"},
-	{"CAP_NET_BROADCAST", "send broadcasts and join multicast groups"},
-	{"CAP_NET_ADMIN", "configure interfaces, routes and firewalls"},
-	{"CAP_NET_RAW", "send and receive raw packets, as ping and forgers do"},
-	{"CAP_IPC_LOCK", "lock memory without a limit"},
-	{"CAP_IPC_OWNER", "ignore the permissions of System V IPC objects"},
-	{"CAP_SYS_MODULE", "load code into the kernel"},
-	{"CAP_SYS_RAWIO", "reach I/O ports and physical memory"},
-	{"CAP_SYS_CHROOT", "call chroot, and enter mount namespaces"},
-	{"CAP_SYS_PTRACE", "look into and steer any process"},
-	{"CAP_SYS_PACCT", "switch process accounting"},
-	{"CAP_SYS_ADMIN", "mount, make namespaces, and most else that root may do"},
-	{"CAP_SYS_BOOT", "reboot, or load another kernel"},
-	{"CAP_SYS_NICE", "raise priorities and choose CPUs for any process"},
-	{"CAP_SYS_RESOURCE", "go beyond resource limits and disk quotas"},
-	{"CAP_SYS_TIME", "set the clock"},
-	{"CAP_SYS_TTY_CONFIG", "hang up and configure terminals"},
-	{"CAP_MKNOD", "make device nodes"},
-	{"CAP_LEASE", "take leases on files of others"},
-	{"CAP_AUDIT_WRITE", "write to the kernel's audit log"},
-	{"CAP_AUDIT_CONTROL", "configure the kernel's audit log"},
-	{"CAP_SETFCAP", "give a program file capabilities"},
-	{"CAP_MAC_OVERRIDE", "override a mandatory access control such as Smack"},
-	{"CAP_MAC_ADMIN", "configure a mandatory access control such as Smack"},
-	{"CAP_SYSLOG", "read and clear the kernel's log, and see kernel addresses"},
-	{"CAP_WAKE_ALARM", "wake the system from sleep by a timer"},
-	{"CAP_BLOCK_SUSPEND", "keep the system from sleeping"},
-	{"CAP_AUDIT_READ", "read the kernel's audit log"},
-	{"CAP_PERFMON", "observe the performance of any process and the kernel"},
-	{"CAP_BPF", "load BPF programs into the kernel"},
-	{"CAP_CHECKPOINT_RESTORE", "choose the pids of new processes, to restore saved ones"},
+// which is linux/capability.h as of Linux 5.9. No later kernel added one. Beside
+// each stands what it allows.
+var known = [...]string{
+	"CAP_CHOWN",              // give a file to another owner
+	"CAP_DAC_OVERRIDE",       // ignore a file's permission bits
+	"CAP_DAC_READ_SEARCH",    // read any file and search any folder, also by file handle
+	"CAP_FOWNER",             // act as the owner of any file
+	"CAP_FSETID",             // keep the set-user-ID bit of a file that is changed
+	"CAP_KILL",               // send signals to processes of other users
+	"CAP_SETGID",             // become any group
+	"CAP_SETUID",             // become any user
+	"CAP_SETPCAP",            // shrink the bounding set, and pass capabilities on
+	"CAP_LINUX_IMMUTABLE",    // make files append-only or immutable
+	"CAP_NET_BIND_SERVICE",   // listen on ports below 1024
+	"CAP_NET_BROADCAST",      // send broadcasts and join multicast groups
+	"CAP_NET_ADMIN",          // configure interfaces, routes and firewalls
+	"CAP_NET_RAW",            // send and receive raw packets, as ping and forgers do
+	"CAP_IPC_LOCK",           // lock memory without a limit
+	"CAP_IPC_OWNER",          // ignore the permissions of System V IPC objects
+	"CAP_SYS_MODULE",         // load code into the kernel
+	"CAP_SYS_RAWIO",          // reach I/O ports and physical memory
+	"CAP_SYS_CHROOT",         // call chroot, and enter mount namespaces
+	"CAP_SYS_PTRACE",         // look into and steer any process
+	"CAP_SYS_PACCT",          // switch process accounting
+	"CAP_SYS_ADMIN",          // mount, make namespaces, and most else that root may do
+	"CAP_SYS_BOOT",           // reboot, or load another kernel
+	"CAP_SYS_NICE",           // raise priorities and choose CPUs for any process
+	"CAP_SYS_RESOURCE",       // go beyond resource limits and disk quotas
+	"CAP_SYS_TIME",           // set the clock
+	"CAP_SYS_TTY_CONFIG",     // hang up and configure terminals
+	"CAP_MKNOD",              // make device nodes
+	"CAP_LEASE",              // take leases on files of others
+	"CAP_AUDIT_WRITE",        // write to the kernel's audit log
+	"CAP_AUDIT_CONTROL",      // configure the kernel's audit log
+	"CAP_SETFCAP",            // give a program file capabilities
+	"CAP_MAC_OVERRIDE",       // override a mandatory access control such as Smack
+	"CAP_MAC_ADMIN",          // configure a mandatory access control such as Smack
+	"CAP_SYSLOG",             // read and clear the kernel's log, and see kernel addresses
+	"CAP_WAKE_ALARM",         // wake the system from sleep by a timer
+	"CAP_BLOCK_SUSPEND",      // keep the system from sleeping
+	"CAP_AUDIT_READ",         // read the kernel's audit log
+	"CAP_PERFMON",            // observe the performance of any process and the kernel
+	"CAP_BPF",                // load BPF programs into the kernel
+	"CAP_CHECKPOINT_RESTORE", // choose the pids of new processes, to restore saved ones
 }
 
 // All has every capability that this package knows by name.

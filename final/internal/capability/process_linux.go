@@ -22,8 +22,7 @@ func (s Sets) Available() Set {
 }
 
 // Read reads the sets of process pid, or of the calling thread when pid is 0,
-// from /proc/PID/status (proc_pid_status(5)). It makes no call that narration
-// would have to mention, as prctl(PR_CAPBSET_READ) would be.
+// from /proc/PID/status, proc_pid_status(5).
 func Read(pid int) (Sets, error) {
 	file := "/proc/thread-self/status"
 	if pid != 0 {
@@ -58,80 +57,29 @@ func parseStatus(status, file string) (s Sets, err error) {
 	return s, nil
 }
 
-// Step is one system call: why it is made, how strace(1) prints it (… stands
-// for what was left out), and the call itself. Do returns the bare errno, since
-// who narrates Call names the call in the error.
-type Step struct {
-	Why, Call string
-	Do        func() error
-}
-
-// DropBounding returns the steps that shrink the calling thread's bounding set
-// to keep, one for each capability of bounding (what [Read] says is there) that
-// is not in keep. They need CAP_SETPCAP. Nothing can undo them. See
-// PR_CAPBSET_DROP(2const).
-func DropBounding(bounding, keep Set) []Step {
-	var steps []Step
+// DropBounding shrinks the calling thread's bounding set to keep, by one call for
+// each capability of bounding (what [Read] says is there) that is not in keep. It
+// needs CAP_SETPCAP. Nothing can undo it. See PR_CAPBSET_DROP(2const).
+func DropBounding(bounding, keep Set) error {
 	for _, number := range (bounding &^ keep).numbers() {
-		steps = append(steps, Step{
-			Why:  allows(number),
-			Call: fmt.Sprintf("prctl(PR_CAPBSET_DROP, %s)", straceName(number)),
-			Do:   func() error { return unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(number), 0, 0, 0) },
-		})
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(number), 0, 0, 0); err != nil {
+			return os.NewSyscallError("prctl PR_CAPBSET_DROP "+nameOf(number), err)
+		}
 	}
-	return steps
+	return nil
 }
 
-// Limit returns the step that makes keep the calling thread's permitted and
-// effective sets and empties the inheritable one. keep must be within the
-// permitted set, else the call fails with EPERM. The ambient set needs no call
-// of its own: the kernel keeps it within permitted and inheritable, so an empty
-// inheritable set empties it. See capset(2).
-func Limit(keep Set) Step {
-	return Step{
-		Why: fmt.Sprintf("of root's capabilities the command keeps: %s", keep),
-		Call: fmt.Sprintf("capset({version=_LINUX_CAPABILITY_VERSION_3, pid=0}, {effective=%s, permitted=%s, inheritable=0})",
-			straceSet(keep), straceSet(keep)),
-		Do: func() error { return capset(keep) },
-	}
-}
-
-// capset hands the kernel each set in two halves of 32 bits.
-func capset(keep Set) error {
+// Limit makes keep the calling thread's permitted and effective sets and empties
+// the inheritable one. keep must be within the permitted set, else the errno is
+// EPERM. The ambient set needs no call of its own: the kernel keeps it within
+// permitted and inheritable, so an empty inheritable set empties it. See capset(2).
+func Limit(keep Set) error {
+	// The kernel wants each set in two halves of 32 bits.
 	low, high := uint32(keep), uint32(keep>>32)
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	halves := [2]unix.CapUserData{
 		{Effective: low, Permitted: low},
 		{Effective: high, Permitted: high},
 	}
-	return unix.Capset(&header, &halves[0])
-}
-
-func allows(number int) string {
-	if number < len(known) {
-		return "nothing in the container can ever " + known[number].allows
-	}
-	return "a capability newer than this program: the container does without"
-}
-
-// straceName is how strace prints a capability's number.
-func straceName(number int) string {
-	if number < len(known) {
-		return known[number].name
-	}
-	return fmt.Sprintf("%#x /* CAP_??? */", number)
-}
-
-// straceSet is how strace prints a set, with … for all but the first
-// capability: the whole list would fill ten lines of the narration.
-func straceSet(s Set) string {
-	numbers := s.numbers()
-	switch len(numbers) {
-	case 0:
-		return "0"
-	case 1:
-		return "1<<" + straceName(numbers[0])
-	default:
-		return "1<<" + straceName(numbers[0]) + "|…"
-	}
+	return os.NewSyscallError("capset "+keep.String(), unix.Capset(&header, &halves[0]))
 }

@@ -16,7 +16,7 @@ type Set uint64
 func Parse(names ...string) (Set, error) {
 	var s Set
 	for _, name := range names {
-		number := slices.Index(allNames(), canonical(name))
+		number := slices.Index(known[:], canonical(name))
 		if number < 0 {
 			return 0, fmt.Errorf("no capability is named %q; did you mean %s?", name, strings.Join(nearest(name), " or "))
 		}
@@ -64,17 +64,9 @@ func (s Set) numbers() []int {
 
 func nameOf(number int) string {
 	if number < len(known) {
-		return known[number].name
+		return known[number]
 	}
 	return fmt.Sprintf("CAP_%d", number)
-}
-
-func allNames() []string {
-	names := make([]string, len(known))
-	for number, c := range known {
-		names[number] = c.name
-	}
-	return names
 }
 
 func canonical(name string) string {
@@ -92,7 +84,7 @@ func nearest(name string) []string {
 	if len(name) > 64 {
 		name = name[:64] // nobody meant that, and edits take quadratic time
 	}
-	names := allNames()
+	names := slices.Clone(known[:])
 	cost := func(candidate string) int {
 		candidate = strings.TrimPrefix(candidate, "CAP_")
 		if name != "" && strings.Contains(candidate, name) {

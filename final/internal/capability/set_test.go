@@ -91,15 +91,9 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-func TestEveryCapabilityIsExplained(t *testing.T) {
-	names := allNames()
-	for _, c := range known {
-		if c.allows == "" || len(c.allows) > 60 {
-			t.Errorf("%s: %q is no short explanation", c.name, c.allows)
-		}
-	}
-	slices.Sort(names)
+func TestNoNameStandsTwice(t *testing.T) {
+	names := slices.Sorted(slices.Values(known[:]))
 	if len(slices.Compact(names)) != 41 {
-		t.Error("a name stands twice")
+		t.Errorf("not 41 different names: %v", names)
 	}
 }
