@@ -3,13 +3,14 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
-	"gonsrun/final/internal/narrate"
-	catalog "gonsrun/internal/narrate"
+	"gonsrun/internal/narrate"
 	"gonsrun/internal/proc"
 )
 
@@ -23,96 +24,107 @@ type command struct {
 	asRoot   bool // the example needs root
 	define   func(*flag.FlagSet)
 	narrates bool
-	prepare  func(*narrate.Config) // what the flags mean for the narration
-	do       func(args []string) int
+	do       func(args []string) (status int, err error)
 }
 
-// global are the flags that stand before or after the verb.
-func global(f *flag.FlagSet, config *narrate.Config) {
-	f.BoolVar(&config.Pause, "pause", false, "wait for Enter before each call")
-	f.BoolVar(&config.Quiet, "quiet", false, "narrate nothing")
-	f.BoolVar(&config.JSON, "json", false, "narrate in JSON, one object a line")
-}
-
-// execute reads the command line and does what it says.
+// execute reads the command line, does what it says, and returns the exit status.
 func execute(args []string) int {
-	config := narrate.Config{Program: "final", Side: narrate.Host, Compact: true, AsRoot: proc.Typed("final", true, args...)}
-	narrate.Speak(silent(config)) // until we know how to speak
+	rootLine = proc.Typed("final", true, args...)
+	c, status, err := perform(args)
+	if err != nil {
+		var wrong usageError
+		if errors.As(err, &wrong) {
+			err = &statusError{statusFailed, c.usage(), err}
+		}
+		complain(err)
+		return exitStatus(err)
+	}
+	return status
+}
 
-	name, before, after := splitVerb(args)
+// perform does what the command line says. c is the verb, nil if there is none.
+func perform(args []string) (c *command, status int, err error) {
+	name, before, after, err := splitVerb(args)
+	if err != nil {
+		return nil, 0, err
+	}
 	commands := commands()
-	c := findCommand(commands, name)
 	switch {
 	case name == "" && hasHelp(before), name == "help" && len(after) == 0:
 		printOverview(commands)
-		return 0
+		return nil, 0, nil
+	case name == "":
+		return nil, 0, usage(`what shall it do? There is no "run" and no command`)
 	case name == "help":
 		name, after = after[0], []string{"-h"}
-		c = findCommand(commands, name)
-	case name == "":
-		narrate.FailUsage("what shall it do? There is no \"run\" and no command")
 	}
-	if c == nil {
-		narrate.FailUsage(fmt.Sprintf("there is no command %q. See which there are:\n  %s", name, typed("help")))
+	if c = findCommand(commands, name); c == nil {
+		return nil, 0, usage("there is no command %q. See which there are:\n  %s", name, typed("help"))
 	}
-
-	config.Manual = typed(c.name, "-h")
-	if c.name != "run" {
-		config.Example = c.exampleTyped()
-	}
-	narrate.Speak(silent(config))
-	f := flag.NewFlagSet("final "+c.name, flag.ContinueOnError)
-	f.SetOutput(io.Discard)
-	if c.narrates {
-		global(f, &config)
-	}
-	if c.define != nil {
-		c.define(f)
-	}
+	f, given := c.flags()
 	for _, part := range [][]string{before, after} {
 		switch err := f.Parse(part); {
 		case err == flag.ErrHelp:
 			c.print(f)
-			return 0
+			return c, 0, nil
 		case err != nil:
-			narrate.FailUsage(err.Error())
+			return c, 0, usage("%v", err)
 		}
 	}
-	if !c.narrates {
-		config.Quiet = true
-	}
-	if c.prepare != nil {
-		c.prepare(&config)
-	}
-	if !c.narrates {
-		return narrate.Errand(config, func() int { return c.do(f.Args()) })
-	}
-	return narrate.HostSide(config, func() int { return c.do(f.Args()) })
+	settings = given
+	status, err = c.do(f.Args())
+	return c, status, err
 }
 
-// silent is config before the flags are read: only errors are said.
-func silent(config narrate.Config) narrate.Config {
-	config.Quiet = true
-	return config
+// flags are the command's, with the narrator's where it narrates.
+func (c *command) flags() (*flag.FlagSet, *narrate.Settings) {
+	f := flag.NewFlagSet("final "+c.name, flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	given := &narrate.Settings{Quiet: true}
+	if c.narrates {
+		given = narrate.Flags(f)
+	}
+	if c.define != nil {
+		c.define(f)
+	}
+	return f, given
+}
+
+// usage shows a line that works, and one for the manual. Those of the whole
+// program stand where no command was named.
+func (c *command) usage() string {
+	example, manual := proc.Typed("final", true, "run", "/bin/sh"), typed("-h")
+	if c != nil {
+		manual = typed(c.name, "-h")
+		if c.name != "run" {
+			example = c.exampleTyped()
+		}
+	}
+	return fmt.Sprintf("One line that works:\n  %s\nThe manual:\n  %s", example, manual)
+}
+
+// narrateFromHere has this process and all that it starts narrated: as
+// Watch does in a lesson. A keeper is watched already.
+func narrateFromHere(program string, explains bool) {
+	if !keeper {
+		narrate.Beside(narrate.Story{Program: program, Settings: *settings, AsRoot: rootLine, Explains: explains})
+	}
 }
 
 // splitVerb finds the verb: the first argument that is neither a flag nor a
-// flag's value. Only run's flags take values there.
-func splitVerb(args []string) (name string, before, after []string) {
-	var o options
-	f := flag.NewFlagSet("", flag.ContinueOnError)
-	f.SetOutput(io.Discard)
-	o.flags(f)
-	global(f, &narrate.Config{})
+// flag's value. Only flags of run and of the narrator take values there.
+func splitVerb(args []string) (name string, before, after []string, err error) {
+	run := runCommand()
+	f, _ := run.flags()
 	if err := f.Parse(args); err != nil && err != flag.ErrHelp {
-		narrate.FailUsage(err.Error())
+		return "", nil, nil, usage("%v", err)
 	}
 	rest := f.Args()
 	before = args[:len(args)-len(rest)]
 	if len(rest) == 0 || hasHelp(before) {
-		return "", before, nil
+		return "", before, nil, nil
 	}
-	return rest[0], before, rest[1:]
+	return rest[0], before, rest[1:], nil
 }
 
 func hasHelp(args []string) bool {
@@ -163,6 +175,7 @@ func printFlags(f *flag.FlagSet) {
 	const indent = 8
 	f.VisitAll(func(one *flag.Flag) {
 		value, usage := flag.UnquoteUsage(one)
+		usage = strings.ReplaceAll(usage, "\n", " ")
 		if one.DefValue != "" && one.DefValue != "false" && one.DefValue != "0" {
 			usage += " (default " + one.DefValue + ")"
 		}
@@ -183,7 +196,7 @@ const exitStatuses = "Exit status: the command's own; 128+n when signal n killed
 
 // printOverview writes the manual of the whole program.
 func printOverview(commands []command) {
-	text := strings.ReplaceAll(catalog.ParseManual(manual).Text, "\t", "  ")
+	text := strings.ReplaceAll(narrate.ParseManual(manual).Text, "\t", "  ")
 	fmt.Print(strings.ReplaceAll(text, "go run -exec sudo ./final", proc.Typed("final", true)), "\n\nCommands:\n\n")
 	for _, c := range commands {
 		fmt.Printf("  %-11s %s\n", c.name, c.summary)
@@ -191,17 +204,23 @@ func printOverview(commands []command) {
 	fmt.Printf("\nEach has its manual:\n\n  %s\n\n%s", typed("run", "-h"), exitStatuses)
 }
 
-// noArguments ends the program when there are any.
-func noArguments(args []string) {
+// noArguments is for a command that takes none.
+func noArguments(args []string) error {
 	if len(args) > 0 {
-		narrate.FailUsage(fmt.Sprintf("%q: this command takes no argument", args[0]))
+		return usage("%q: this command takes no argument", args[0])
 	}
+	return nil
 }
 
-// one returns the only argument, or ends the program.
-func one(args []string, what string) string {
+// one returns the only argument.
+func one(args []string, what string) (string, error) {
 	if len(args) != 1 {
-		narrate.FailUsage(fmt.Sprintf("give one %s, not %d", what, len(args)))
+		return "", usage("give one %s, not %d", what, len(args))
 	}
-	return args[0]
+	return args[0], nil
+}
+
+// commands are the verbs, in the order of the manual.
+func commands() []command {
+	return slices.Concat([]command{runCommand()}, lifeCommands(), []command{explainCommand()})
 }

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gonsrun/final/internal/logfile"
-	"gonsrun/final/internal/narrate"
 	"gonsrun/final/internal/terminal"
 )
 
@@ -25,27 +24,27 @@ type console struct {
 
 // openConsole makes what connects the two sides. The container's side connects
 // its end when it has said all, just before it becomes the command.
-func (c *container) openConsole(o *options) error {
+func (c *container) openConsole(logs bool) (err error) {
 	c.console.restore = func() {}
-	var err error
-	if o.detach {
+	if logs {
 		if c.log, err = logfile.Create(c.dir.Path); err != nil {
 			return err
 		}
 	}
 	switch {
 	case c.spec.Process.Terminal:
-		c.console.hostEnd, c.console.containerEnd = socketPair()
-	case o.detach:
-		c.console.containerEnd, c.console.hostEnd = pipe()
+		c.console.hostEnd, c.console.containerEnd, err = socketPair()
+	case logs:
+		c.console.containerEnd, c.console.hostEnd, err = pipe()
 	default:
 		c.console.containerEnd, err = unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+		err = os.NewSyscallError("open /dev/null", err)
 	}
-	return os.NewSyscallError("open the console", err)
+	return err
 }
 
 // startConsole begins to copy, when the command has begun.
-func (c *container) startConsole(pid int) error {
+func (c *container) startConsole() error {
 	con := &c.console
 	switch {
 	case c.spec.Process.Terminal:
@@ -53,7 +52,7 @@ func (c *container) startConsole(pid int) error {
 		if err != nil {
 			return err
 		}
-		con.copyTerminal(master, c.log, c.explainInterrupt(master, pid))
+		con.copyTerminal(master, c.log, c.explainInterrupt(master))
 	case c.state.Detached:
 		con.finished = make(chan struct{})
 		go func() {
@@ -89,15 +88,15 @@ func (con *console) copyTerminal(master int, log io.Writer, typing func(keys []b
 
 // explainInterrupt returns a function that says, when the command does not get
 // the Ctrl-C that is typed, how to end it.
-func (c *container) explainInterrupt(master, pid int) func(keys []byte) {
-	said := false
+func (c *container) explainInterrupt(master int) func(keys []byte) {
+	said, pid := false, host.process.Pid
 	return func(keys []byte) {
 		mode, err := unix.IoctlGetTermios(master, unix.TCGETS)
-		if said || err != nil || mode.Lflag&unix.ISIG == 0 || !bytes.Contains(keys, mode.Cc[unix.VINTR:unix.VINTR+1]) || !narrate.Deaf(pid, unix.SIGINT) {
+		if said || err != nil || mode.Lflag&unix.ISIG == 0 || !bytes.Contains(keys, mode.Cc[unix.VINTR:unix.VINTR+1]) || !isDeaf(pid, unix.SIGINT) {
 			return
 		}
 		said = true
-		narrate.Interject("%s To end it, type in another terminal:\n  %s", narrate.DeafWhy, typed("kill", c.state.Name))
+		interject("%s To end it, type in another terminal:\n  %s", whyDeaf, typed("kill", c.state.Name))
 	}
 }
 

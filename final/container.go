@@ -8,15 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"gonsrun/final/internal/cgroup"
 	"gonsrun/final/internal/idmap"
 	"gonsrun/final/internal/mounts"
-	"gonsrun/final/internal/narrate"
 	"gonsrun/final/internal/publish"
 	"gonsrun/final/internal/state"
 )
@@ -58,12 +54,16 @@ type container struct {
 	forwarder *publish.Forwarder
 	netns     *os.File // the container's network namespace
 	ids       idmap.Mapping
-	pipes     struct{ spec, specEnd, ids, idsEnd int } // file descriptors
+	ours      pipes
 }
 
 // create makes the container's folder, and chooses what else will be made.
-func create(spec Spec, o *options) *container {
-	c := &container{spec: spec, dir: newFolder(o.name)}
+func create(spec Spec, o *options) (*container, error) {
+	dir, err := newFolder(o.name)
+	if err != nil {
+		return nil, err
+	}
+	c := &container{spec: spec, dir: dir}
 	c.state = State{
 		OCIVersion: spec.OCIVersion, ID: c.dir.ID, Status: creating, Bundle: c.dir.Path,
 		Name: o.name, Created: time.Now().UTC(), Detached: o.detach, AutoRemove: o.remove || !o.detach,
@@ -71,51 +71,62 @@ func create(spec Spec, o *options) *container {
 	if c.state.Name == "" {
 		c.state.Name = c.dir.ID
 	}
-	c.must(c.chooseFolders())
-	c.must(c.findGroup())
-	c.save()
-	return c
+	for _, step := range []func() error{c.chooseFolders, c.findGroup, c.save} {
+		if err := step(); err != nil {
+			c.dir.Remove()
+			return nil, err
+		}
+	}
+	return c, nil
 }
 
 // writeDown writes down all that is going to be made, and makes the folders for
 // the root. The container's side is just starting meanwhile, and dies with us.
-func (c *container) writeDown() {
-	check(c.dir.Save("config", c.spec))
-	for _, dir := range []string{c.spec.Root.Mountpoint, c.spec.Root.Layers} {
-		check(os.MkdirAll(dir, 0o755))
+func (c *container) writeDown() error {
+	if err := c.save(); err != nil {
+		return err
 	}
+	if err := c.dir.Save("config", c.spec); err != nil {
+		return err
+	}
+	for _, dir := range []string{c.spec.Root.Mountpoint, c.spec.Root.Layers} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // newFolder makes a folder under a new id. Only one container can have a name.
-func newFolder(name string) *state.Dir {
-	if name != "" {
-		unlock, err := state.LockNames()
-		check(err)
-		defer unlock()
-		list, err := all()
-		check(err)
-		if slices.ContainsFunc(list, func(c *container) bool { return c.state.Name == name || c.state.ID == name }) {
-			check(fmt.Errorf("-name %s: a container has that name already. See it, or remove it:\n  %s\n  %s", name, typed("ps", "-a"), typed("rm", name)))
-		}
+func newFolder(name string) (*state.Dir, error) {
+	if name == "" {
+		return state.Create(state.NewID())
+	}
+	unlock, err := state.LockNames()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	list, err := all()
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(list, func(c *container) bool { return c.state.Name == name || c.state.ID == name }) {
+		return nil, fmt.Errorf("-name %s: a container has that name already. See it, or remove it:\n  %s\n  %s", name, typed("ps", "-a"), typed("rm", name))
 	}
 	dir, err := state.Create(state.NewID())
-	check(err)
-	if name != "" {
-		check(dir.Save("state", State{ID: dir.ID, Name: name, Status: creating}))
-	}
-	return dir
-}
-
-// must removes what was made, and ends the program, when err is one.
-func (c *container) must(err error) {
 	if err != nil {
-		c.dir.Remove()
-		narrate.Fail(err)
+		return nil, err
 	}
+	if err := dir.Save("state", State{ID: dir.ID, Name: name, Status: creating}); err != nil {
+		dir.Remove()
+		return nil, err
+	}
+	return dir, nil
 }
 
 // save writes down the state.
-func (c *container) save() { check(c.dir.Save("state", c.state)) }
+func (c *container) save() error { return c.dir.Save("state", c.state) }
 
 // chooseFolders chooses where the container's side mounts its root, and where
 // what the container writes goes: with -keep, on disk, into the user's cache folder.
@@ -147,6 +158,7 @@ func (c *container) findGroup() error {
 		if c.spec.Linux.Resources != (cgroup.Resources{}) {
 			return fmt.Errorf("a limit needs a cgroup, and you may not make one in %s: be root (sudo), or leave the limit out", group.Where())
 		}
+		note("No limits: you may not make a cgroup in %s.", group.Where())
 		return nil
 	}
 	c.group, c.spec.Linux.Cgroup = group, group
@@ -179,13 +191,14 @@ func cgroupMounts(group *cgroup.Group) (list []mounts.Mount) {
 
 // limit makes the container's cgroup, sets its limits, and puts the
 // container's first process into it.
-func (c *container) limit() {
+func (c *container) limit() error {
 	if c.group == nil {
-		narrate.Note("No limits: %s.", map[bool]string{true: "they were left out", false: "making a cgroup takes root"}[c.spec.without("limits")])
-		return
+		return nil
 	}
-	check(c.group.Make(c.spec.Linux.Resources))
-	check(c.group.Add(c.state.PID, c.spec.Linux.JoinCgroup))
+	if err := c.group.Make(c.spec.Linux.Resources); err != nil {
+		return err
+	}
+	return c.group.Add(c.state.PID, c.spec.Linux.JoinCgroup)
 }
 
 // destroy removes what was made for the container, in the reverse order. A
@@ -210,112 +223,9 @@ func (c *container) destroy() {
 func (c *container) keep() {
 	upper := c.spec.Root.Layers + "/upper"
 	if entries, _ := os.ReadDir(upper); len(entries) > 0 {
-		narrate.Note("What the container wrote is kept in %s .", upper)
+		note("What the container wrote is kept in %s .", upper)
 		return
 	}
-	narrate.Note("The container wrote nothing: there is nothing to keep.")
+	note("The container wrote nothing: there is nothing to keep.")
 	os.RemoveAll(c.spec.Root.Layers)
-}
-
-// load reads a container from its folder.
-func load(dir *state.Dir) (*container, error) {
-	c := &container{dir: dir}
-	if err := dir.Load("state", &c.state); err != nil {
-		return nil, err
-	}
-	if err := dir.Load("config", &c.spec); err != nil && c.state.Status != creating {
-		return nil, err
-	}
-	c.group = c.spec.Linux.Cgroup
-	return c, nil
-}
-
-// all lists the containers of this user, the youngest first.
-func all() ([]*container, error) {
-	dirs, err := state.List()
-	var list []*container
-	for _, dir := range dirs {
-		if c, err := load(dir); err == nil {
-			list = append(list, c)
-		}
-	}
-	slices.SortFunc(list, func(a, b *container) int { return b.state.Created.Compare(a.state.Created) })
-	return list, err
-}
-
-// find finds a container by its name, its id, or the beginning of its id.
-func find(name string) (*container, error) {
-	if name == "" {
-		return nil, fmt.Errorf("a container's name is empty. See which containers there are:\n  %s", typed("ps", "-a"))
-	}
-	list, err := all()
-	if err != nil {
-		return nil, err
-	}
-	var matches []*container
-	for _, c := range list {
-		if c.state.Name == name || c.state.ID == name {
-			return c, nil
-		}
-		if strings.HasPrefix(c.state.ID, name) {
-			matches = append(matches, c)
-		}
-	}
-	switch len(matches) {
-	case 1:
-		return matches[0], nil
-	case 0:
-		return nil, fmt.Errorf("there is no container %q. See which there are:\n  %s", name, typed("ps", "-a"))
-	}
-	return nil, fmt.Errorf("%q is the beginning of %d ids: give more of it", name, len(matches))
-}
-
-// alive reports whether the container is there: somebody looks after it, and it
-// has not ended.
-func (c *container) alive() bool {
-	return c.state.Status != stopped && c.dir.Kept() && (c.state.PID == 0 || unix.Kill(c.state.PID, 0) != unix.ESRCH)
-}
-
-// kill sends a signal to the container's first process, once there is one.
-func (c *container) kill(sig unix.Signal) error {
-	if c.state.PID == 0 {
-		return fmt.Errorf("container %s is only being created: try again", c.state.Name)
-	}
-	if err := unix.Kill(c.state.PID, sig); err != nil && err != unix.ESRCH {
-		return fmt.Errorf("kill(%d, %s): %w", c.state.PID, unix.SignalName(sig), err)
-	}
-	return nil
-}
-
-// sweep removes what killed keepers left: their containers died with them.
-func sweep() (swept []string) {
-	dirs, _ := state.List()
-	alive := 0
-	for _, dir := range dirs {
-		if dir.Kept() {
-			alive++
-			continue
-		}
-		c, err := load(dir)
-		if err == nil && c.state.Status == stopped || !dir.Claim() {
-			continue
-		}
-		if err != nil { // its keeper was killed before it had written anything down
-			dir.Remove()
-			continue
-		}
-		if c.state.Detached && !c.state.AutoRemove {
-			c.state.Status, c.state.ExitStatus, c.state.Finished = stopped, 128+int(unix.SIGKILL), time.Now()
-			c.save()
-		}
-		c.destroy()
-		swept = append(swept, c.state.ID)
-	}
-	if alive == 0 {
-		sweepNetwork()
-	}
-	if len(dirs) == 0 {
-		state.Tidy()
-	}
-	return swept
 }

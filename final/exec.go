@@ -13,7 +13,6 @@ import (
 
 	"gonsrun/final/internal/capability"
 	"gonsrun/final/internal/enter"
-	"gonsrun/final/internal/narrate"
 	"gonsrun/final/internal/selfexe"
 )
 
@@ -41,58 +40,88 @@ func execCommand() command {
 			f.StringVar(&o.user, "user", "", "run the command as `UID[:GID] or NAME` of the container")
 			f.StringVar(&o.user, "u", "", "the same as -user")
 		},
-		prepare: func(config *narrate.Config) {
-			o.terminal = o.terminal || o.both || onTerminal()
-			config.OwnTerminal = o.terminal
-		},
-		do: func(args []string) int {
+		do: func(args []string) (int, error) {
 			if len(args) < 2 {
-				narrate.FailUsage("\"exec\" needs a container and a command")
+				return 0, usage(`"exec" needs a container and a command`)
 			}
+			o.terminal = o.terminal || o.both || onTerminal()
+			host.takeSignals()
 			sweep()
-			return runInside(existing(args[0]), &o, args[1:])
+			c, err := find(args[0])
+			if err != nil {
+				return 0, err
+			}
+			return runInside(c, &o, args[1:])
 		},
 	}
 }
 
 // runInside runs one more command in c: a new process joins the container's
 // namespaces, and gives up what the first one gave up.
-func runInside(c *container, o *execOptions, args []string) int {
-	running := func() error {
-		if c.state.Status == running && c.alive() {
-			return nil
-		}
-		return fmt.Errorf("container %s is not running. See which are:\n  %s", c.state.Name, typed("ps"))
+func runInside(c *container, o *execOptions, args []string) (status int, err error) {
+	if err := c.mustRun(); err != nil {
+		return 0, err
 	}
-	check(running())
 	spec, err := o.spec(c, args)
-	check(err)
-	x := &container{spec: spec, state: State{PID: c.state.PID}, dir: c.dir}
-	check(x.openConsole(&options{}))
-	exe, err := selfexe.Open()
-	check(err)
-
-	narrate.Chapter("namespaces")
-	x.pipes.spec, x.pipes.specEnd = pipe()
-	pid, err := enter.Start(enter.Command{
-		PID: c.state.PID, Namespaces: spec.Linux.Namespaces, Chroot: spec.without("mnt") || spec.without("pivot"),
-		Program: exe, Args: []string{"final", "join"}, Env: os.Environ(),
-		Files: append(narrate.Files(), uintptr(x.pipes.specEnd), uintptr(x.console.containerEnd)),
-	})
 	if err != nil {
-		check(running()) // it has ended while we were at its door
+		return 0, err
 	}
-	narrate.Started(pid, err)
-	unix.Close(exe)
-	unix.Close(x.pipes.specEnd)
-	unix.Close(x.console.containerEnd)
-	if c.group != nil {
-		check(c.group.Add(pid, false))
+	narrateFromHere("final", false)
+	x := &container{spec: spec, state: c.state, dir: c.dir, group: c.group}
+	x.state.Detached = false
+	defer host.kill()
+	err = host.do(
+		func() error { return x.openConsole(false) },
+		x.enter,
+		func() error {
+			if x.group == nil {
+				return nil
+			}
+			return x.group.Add(host.process.Pid, false)
+		},
+		x.describe,
+		x.awaitCommand,
+	)
+	if err != nil {
+		return 0, err
 	}
-	x.describe()
-	narrate.Begin(pid)
+	return x.await(func() error { return nil })
+}
 
-	return x.await(pid, func() {})
+// mustRun is an error unless the container's first process is there.
+func (c *container) mustRun() error {
+	if c.state.Status == running && c.alive() {
+		return nil
+	}
+	return fmt.Errorf("container %s is not running. See which are:\n  %s", c.state.Name, typed("ps"))
+}
+
+// enter starts this program again in the namespaces of the container.
+func (c *container) enter() error {
+	exe, err := selfexe.Open()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(exe)
+	ours, theirs, err := openPipes()
+	if err != nil {
+		return err
+	}
+	c.ours = ours
+	pid, err := enter.Start(enter.Command{
+		PID: c.state.PID, Namespaces: c.spec.Linux.Namespaces, Chroot: c.spec.without("mnt") || c.spec.without("pivot"),
+		Program: exe, Args: []string{"final", "join"}, Env: os.Environ(),
+		Files: theirs.files(c.console.containerEnd)[:idsFD],
+	})
+	theirs.close()
+	unix.Close(c.console.containerEnd)
+	if err != nil {
+		if ended := c.mustRun(); ended != nil { // while we were at its door
+			return ended
+		}
+		return err
+	}
+	return host.started(pid)
 }
 
 // spec is the container's description with another process in it.
@@ -130,17 +159,23 @@ func (o *execOptions) spec(c *container, args []string) (Spec, error) {
 
 // join is the container's side of exec: it is in the container already, gives
 // up what the container's first process gave up, and becomes the command.
-func join(spec Spec) {
+func join(spec Spec) error {
 	sets, err := capability.Read(0)
-	check(err)
-	narrate.Chapter("privileges")
-	check(narrate.Try("Until this process has given up what it must not keep, no process in the container may look into it.",
-		"prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE)",
-		func() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }))
-	check(os.Chdir(spec.Process.Cwd))
-	check(giveUp(spec, sets))
-	narrate.Chapter("the command")
-	becomeCommand(spec)
+	if err != nil {
+		return err
+	}
+	// Until this process has given up what it must not keep, no process in the
+	// container may look into it. The execve that began it has forgotten that.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return os.NewSyscallError("prctl PR_SET_DUMPABLE", err)
+	}
+	if err := changeFolder(spec); err != nil {
+		return err
+	}
+	if err := giveUp(spec, sets); err != nil {
+		return err
+	}
+	return becomeCommand(spec)
 }
 
 // onTerminal reports whether stdin, stdout and stderr are terminals.

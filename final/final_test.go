@@ -124,3 +124,12 @@ func commandOf(t *testing.T, who lessontest.Lesson, args ...string) *exec.Cmd {
 	}
 	return command
 }
+
+// sharedFolder is a folder that an ordinary user can write to as well.
+func sharedFolder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	os.Chmod(filepath.Dir(dir), 0o755)
+	os.Chmod(dir, 0o777)
+	return dir
+}

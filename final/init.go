@@ -3,22 +3,20 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"gonsrun/final/internal/narrate"
 )
 
 // reap is a container's init, which -init puts at pid 1: it starts the command,
 // passes signals on to it, reaps the orphans that the kernel gives to pid 1, and
 // ends when the command does. args are the command's path and its arguments.
-func reap(args []string) {
+func reap(args []string) int {
 	if len(args) < 2 {
-		narrate.FailUsage("\"init\" is what -init puts at pid 1: nobody types it")
+		complain(usage(`"init" is what -init puts at pid 1: nobody types it`))
+		return statusFailed
 	}
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
@@ -28,8 +26,9 @@ func reap(args []string) {
 		Sys: &syscall.SysProcAttr{Setpgid: true, Foreground: foreground},
 	})
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "execve(%q): %v\n", args[0], err)
-		os.Exit(narrate.StatusCannotRun)
+		err = kernelError{cannotExecute(args[0], err)}
+		complain(err)
+		return exitStatus(err)
 	}
 	for sig := range signals {
 		switch sig {
@@ -40,6 +39,7 @@ func reap(args []string) {
 			unix.Kill(-pid, sig.(syscall.Signal))
 		}
 	}
+	return 0
 }
 
 // reapAll reaps all that have ended. When the command is among them, so do we.

@@ -15,7 +15,6 @@ import (
 	"gonsrun/final/internal/capability"
 	"gonsrun/final/internal/cgroup"
 	"gonsrun/final/internal/doctor"
-	"gonsrun/final/internal/narrate"
 	"gonsrun/internal/proc"
 )
 
@@ -27,20 +26,22 @@ func inspectCommand() command {
 		define: func(f *flag.FlagSet) {
 			f.BoolVar(&asJSON, "json", false, "the description and the state, as JSON (default when stdout is no terminal)")
 		},
-		do: func(args []string) int {
+		do: func(args []string) (int, error) {
 			sweep()
-			c := existing(one(args, "container"))
+			c, err := theOne(args)
+			if err != nil {
+				return 0, err
+			}
 			if _, err := unix.IoctlGetTermios(1, unix.TCGETS); asJSON || err != nil {
 				encoder := json.NewEncoder(os.Stdout)
 				encoder.SetIndent("", "  ")
-				check(encoder.Encode(struct {
+				return 0, encoder.Encode(struct {
 					Config Spec  `json:"config"`
 					State  State `json:"state"`
-				}{c.spec, c.state}))
-				return 0
+				}{c.spec, c.state})
 			}
 			c.show()
-			return 0
+			return 0, nil
 		},
 	}
 }
@@ -124,8 +125,10 @@ func statsCommand() command {
 		name: "stats", synopsis: "[-once]", summary: "show what the containers take, on a terminal every second",
 		example: "final stats -once",
 		define:  func(f *flag.FlagSet) { f.BoolVar(&once, "once", false, "show it once") },
-		do: func(args []string) int {
-			noArguments(args)
+		do: func(args []string) (int, error) {
+			if err := noArguments(args); err != nil {
+				return 0, err
+			}
 			_, err := unix.IoctlGetTermios(1, unix.TCGETS)
 			before := map[string]int64{}
 			printStats(before, 0)
@@ -134,7 +137,7 @@ func statsCommand() command {
 				fmt.Print("\x1b[H\x1b[J")
 				printStats(before, time.Second)
 			}
-			return 0
+			return 0, nil
 		},
 	}
 }
@@ -167,14 +170,16 @@ func doctorCommand() command {
 	return command{
 		name: "doctor", summary: "say whether this machine is ready, and what to type if not",
 		example: "final doctor",
-		do: func(args []string) int {
-			noArguments(args)
+		do: func(args []string) (int, error) {
+			if err := noArguments(args); err != nil {
+				return 0, err
+			}
 			_, err := unix.IoctlGetTermios(1, unix.TCGETS)
 			_, noColor := os.LookupEnv("NO_COLOR")
 			if !doctor.Print(os.Stdout, doctor.Check(), max(60, columns()), err == nil && !noColor) {
-				return 1
+				return 1, nil
 			}
-			return 0
+			return 0, nil
 		},
 	}
 }
@@ -183,16 +188,20 @@ func completionCommand() command {
 	return command{
 		name: "completion", synopsis: "bash|zsh", summary: "print the shell completion, to be sourced",
 		example: "source <(final completion bash)",
-		do: func(args []string) int {
-			switch one(args, "shell, bash or zsh") {
+		do: func(args []string) (int, error) {
+			shell, err := one(args, "shell, bash or zsh")
+			if err != nil {
+				return 0, err
+			}
+			switch shell {
 			case "bash":
 				fmt.Print(completion())
 			case "zsh":
 				fmt.Print("autoload -U +X bashcompinit && bashcompinit\n" + completion())
 			default:
-				narrate.FailUsage(fmt.Sprintf("there is a completion for bash and zsh, not for %q", args[0]))
+				return 0, usage("there is a completion for bash and zsh, not for %q", shell)
 			}
-			return 0
+			return 0, nil
 		},
 	}
 }
@@ -202,13 +211,7 @@ func completion() string {
 	var names, cases []string
 	for _, c := range commands() {
 		names = append(names, c.name)
-		f := flag.NewFlagSet(c.name, flag.ContinueOnError)
-		if c.narrates {
-			global(f, &narrate.Config{})
-		}
-		if c.define != nil {
-			c.define(f)
-		}
+		f, _ := c.flags()
 		var flags []string
 		f.VisitAll(func(one *flag.Flag) { flags = append(flags, "-"+one.Name) })
 		containers := ""

@@ -11,8 +11,6 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"gonsrun/final/internal/narrate"
 )
 
 // keeper is set in the process that looks after a detached container.
@@ -20,49 +18,59 @@ var keeper bool
 
 // detach starts a keeper: this program again, with the same arguments, in a
 // session of its own. It returns when the container runs, or has failed.
-func detach() int {
+func detach() (status int, err error) {
 	null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	check(os.NewSyscallError("open /dev/null", err))
-	said, end := pipe()
+	if err != nil {
+		return 0, os.NewSyscallError("open /dev/null", err)
+	}
+	said, end, err := pipe()
+	if err != nil {
+		return 0, err
+	}
+	// The narrator watches this process, and so the keeper, too. With this process
+	// it lets go of the keeper, and of the reader's terminal.
+	narrateFromHere("final", false)
 	pid, err := syscall.ForkExec("/proc/self/exe", append([]string{"final", "keep"}, os.Args[1:]...), &syscall.ProcAttr{
 		Env:   os.Environ(),
 		Files: []uintptr{uintptr(null), uintptr(said), 2},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
-	check(err)
+	if err != nil {
+		return 0, os.NewSyscallError("clone", err)
+	}
 	unix.Close(said)
 	id, _ := io.ReadAll(os.NewFile(uintptr(end), "keeper"))
 	if len(id) > 0 {
 		os.Stdout.Write(id)
-		return 0
+		return 0, nil
 	}
-	var status unix.WaitStatus // it failed, and has said why
-	unix.Wait4(pid, &status, 0, nil)
-	if status.Signaled() {
-		return narrate.StatusFailed
+	var ended unix.WaitStatus // it failed, and has said why
+	for {
+		if _, err := unix.Wait4(pid, &ended, 0, nil); err != unix.EINTR {
+			break
+		}
 	}
-	return status.ExitStatus()
-}
-
-// keep is the keeper's main.
-func keep(args []string) int {
-	keeper = true
-	return execute(args)
+	if ended.Signaled() {
+		return statusFailed, nil
+	}
+	return ended.ExitStatus(), nil
 }
 
 // goQuiet tells whoever started the keeper that the container runs, and lets go
 // of their terminal. What the keeper had to remember to get here can go too.
-func (c *container) goQuiet() {
-	fmt.Println(c.state.ID)
+func (c *container) goQuiet() error {
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err == nil {
-		unix.Dup3(null, 1, 0)
-		unix.Dup3(null, 2, 0)
-		unix.Close(null)
+	if err != nil {
+		return os.NewSyscallError("open /dev/null", err)
 	}
+	fmt.Println(c.state.ID)
+	unix.Dup3(null, 1, 0)
+	unix.Dup3(null, 2, 0)
+	unix.Close(null)
 	debug.SetGCPercent(20) // little memory is worth more here than speed
 	debug.FreeOSMemory()
 	forgetProgram()
+	return nil
 }
 
 // forgetProgram unmaps the pages of this program that were needed to start the

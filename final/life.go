@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gonsrun/final/internal/narrate"
+	"gonsrun/internal/trace"
 )
 
 // lifeCommands are the verbs for containers that are there.
@@ -24,11 +24,13 @@ func lifeCommands() []command {
 		inspectCommand(), statsCommand(), doctorCommand(), sweepCommand(), completionCommand()}
 }
 
-// existing finds the container of that name, or ends the program.
-func existing(name string) *container {
-	c, err := find(name)
-	check(err)
-	return c
+// theOne finds the container that is the only argument.
+func theOne(args []string) (*container, error) {
+	name, err := one(args, "container")
+	if err != nil {
+		return nil, err
+	}
+	return find(name)
 }
 
 func psCommand() command {
@@ -43,21 +45,25 @@ func psCommand() command {
 			f.BoolVar(&both, "qa", false, "the same as -aq")
 			f.BoolVar(&whole, "no-trunc", false, "shorten nothing, and show the pid and the address, too: as wide as it gets")
 		},
-		do: func(args []string) int {
-			noArguments(args)
+		do: func(args []string) (int, error) {
+			if err := noArguments(args); err != nil {
+				return 0, err
+			}
 			sweep()
 			list, err := all()
-			check(err)
+			if err != nil {
+				return 0, err
+			}
 			list = slices.DeleteFunc(list, func(c *container) bool { return c.state.Status == stopped && !withStopped && !both })
 			if onlyIDs || both {
 				for _, c := range list {
 					fmt.Println(c.state.ID)
 				}
-				return 0
+				return 0, nil
 			}
 			if whole {
 				printWhole(list)
-				return 0
+				return 0, nil
 			}
 			t := table{flexible: []flexible{{2, 8}, {4, 21}, {1, 12}, {4, 8}}}
 			t.row("ID", "NAME", "COMMAND", "STATUS", "PORTS")
@@ -65,7 +71,7 @@ func psCommand() command {
 				t.row(c.state.ID, c.state.Name, shorten(c.commandLine(), 20), c.status(), c.ports())
 			}
 			t.print(columns())
-			return 0
+			return 0, nil
 		},
 	}
 }
@@ -118,7 +124,7 @@ func since(t time.Time) string {
 
 // printable makes what would disturb a terminal visible.
 func printable(text string) string {
-	quoted := narrate.Quote(text)
+	quoted := trace.Quote(text)
 	return quoted[1 : len(quoted)-1]
 }
 
@@ -139,9 +145,9 @@ func stopCommand() command {
 		name: "stop", synopsis: "[-t SECONDS] CONTAINER…", summary: "end containers: SIGTERM, and SIGKILL when that does not help",
 		example: "final stop -t 2 web",
 		define:  func(f *flag.FlagSet) { f.IntVar(&seconds, "t", 10, "`seconds` to wait before SIGKILL") },
-		do: func(args []string) int {
+		do: func(args []string) (int, error) {
 			if seconds < 0 || seconds > maxSeconds {
-				check(fmt.Errorf("-t %d: give a number of seconds from 0 to %d", seconds, maxSeconds))
+				return 0, fmt.Errorf("-t %d: give a number of seconds from 0 to %d", seconds, maxSeconds)
 			}
 			deadline := time.Now().Add(time.Duration(seconds) * time.Second)
 			// All are told first, so that they end side by side.
@@ -215,9 +221,11 @@ func killCommand() command {
 		name: "kill", synopsis: "[-s SIGNAL] CONTAINER…", summary: "send a signal to a container's first process",
 		example: "final kill -s HUP web",
 		define:  func(f *flag.FlagSet) { f.StringVar(&name, "s", "KILL", "the `signal`, by name or number") },
-		do: func(args []string) int {
+		do: func(args []string) (int, error) {
 			sig, err := parseSignal(name)
-			check(err)
+			if err != nil {
+				return 0, err
+			}
 			return each(args, func(c *container) error {
 				if !c.alive() {
 					return fmt.Errorf("container %s is not running", c.state.Name)
@@ -252,7 +260,7 @@ func rmCommand() command {
 		name: "rm", synopsis: "[-f] CONTAINER…", summary: "remove containers that have ended",
 		example: "final rm -f web",
 		define:  func(f *flag.FlagSet) { f.BoolVar(&force, "f", false, "end them first, with SIGKILL") },
-		do: func(args []string) int {
+		do: func(args []string) (int, error) {
 			return each(args, func(c *container) error {
 				if c.alive() {
 					if !force {
@@ -275,9 +283,9 @@ func rmCommand() command {
 
 // each does something to every container that is named, and prints those that
 // it was done to.
-func each(names []string, do func(*container) error) (status int) {
+func each(names []string, do func(*container) error) (status int, err error) {
 	if len(names) == 0 {
-		narrate.FailUsage("name a container. See which there are:\n  " + typed("ps", "-a"))
+		return 0, usage("name a container. See which there are:\n  %s", typed("ps", "-a"))
 	}
 	sweep()
 	for _, name := range names {
@@ -286,24 +294,26 @@ func each(names []string, do func(*container) error) (status int) {
 			err = do(c)
 		}
 		if err != nil {
-			narrate.Report(err)
-			status = narrate.StatusFailed
+			complain(err)
+			status = statusFailed
 			continue
 		}
 		fmt.Println(name)
 	}
-	return status
+	return status, nil
 }
 
 func sweepCommand() command {
 	return command{
 		name: "sweep", summary: "remove what killed containers left, as every command does", example: "final sweep",
-		do: func(args []string) int {
-			noArguments(args)
+		do: func(args []string) (int, error) {
+			if err := noArguments(args); err != nil {
+				return 0, err
+			}
 			for _, id := range sweep() {
 				fmt.Println(id)
 			}
-			return 0
+			return 0, nil
 		},
 	}
 }

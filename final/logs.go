@@ -16,11 +16,13 @@ func logsCommand() command {
 		manual:  "The log is kept in two files of at most 64 MiB each: of a longer output the\nbeginning is lost.",
 		example: "final logs -f web",
 		define:  func(f *flag.FlagSet) { f.BoolVar(&follow, "f", false, "go on until the container ends") },
-		do: func(args []string) int {
+		do: func(args []string) (int, error) {
 			sweep()
-			c := existing(one(args, "container"))
-			check(logfile.Copy(os.Stdout, c.dir.Path, follow, c.ended))
-			return 0
+			c, err := theOne(args)
+			if err != nil {
+				return 0, err
+			}
+			return 0, logfile.Copy(os.Stdout, c.dir.Path, follow, c.ended)
 		},
 	}
 }

@@ -16,32 +16,37 @@ package main
 import (
 	_ "embed"
 	"os"
+	"runtime"
 
-	"gonsrun/final/internal/narrate"
+	"gonsrun/internal/narrate"
 )
 
 //go:embed main.go
 var manual string
 
+// init keeps main on the process's first thread. What a parent-death signal is
+// tied to is a thread: on the host's side the one that calls clone, on the
+// container's side the first, which must be the one that calls execve.
+func init() { runtime.LockOSThread() }
+
 // main is called by the reader, and by final itself: to be the container's side
 // of run and exec, to look after a detached container, and to be an init.
 func main() {
+	narrate.Serve()
 	role := ""
 	if len(os.Args) > 1 {
 		role = os.Args[1]
 	}
-	narrate.Speak(narrate.Config{Program: "final", Side: narrate.Host, Quiet: true}) // until we know more
 	switch role {
 	case "child":
-		narrate.ContainerSide(awaitIDs()...)
-		child(receiveSpec())
+		containerSide(awaitIDs, child)
 	case "join":
-		narrate.Joined()
-		join(receiveSpec())
+		containerSide(nil, join)
 	case "init":
-		reap(os.Args[2:])
+		os.Exit(reap(os.Args[2:]))
 	case "keep":
-		os.Exit(keep(os.Args[2:]))
+		keeper = true
+		os.Exit(execute(os.Args[2:]))
 	default:
 		os.Exit(execute(os.Args[1:]))
 	}

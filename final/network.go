@@ -13,7 +13,6 @@ import (
 
 	"gonsrun/final/internal/firewall"
 	"gonsrun/final/internal/ippool"
-	"gonsrun/final/internal/narrate"
 	"gonsrun/final/internal/netlink"
 	"gonsrun/final/internal/publish"
 	"gonsrun/final/internal/resolv"
@@ -71,13 +70,13 @@ func (c *container) connect() error {
 	n := &c.spec.Network
 	switch {
 	case n.Mode == "host":
-		narrate.Note("The network is the host's.")
+		note("The network is the host's.")
 		return nil
 	case n.Mode == "none" && rootless():
-		narrate.Note("Only the loopback interface: a way out of this network namespace would take root.")
+		note("Only the loopback interface: final makes a way out of this network namespace only as root.")
 		return nil
 	case n.Mode == "none":
-		narrate.Note("Only the loopback interface.")
+		note("Only the loopback interface.")
 		return nil
 	}
 	pool, err := ippool.Open(networkDir())
@@ -128,7 +127,7 @@ func (c *container) connect() error {
 // stayAlone gives the address back, and leaves the container with its loopback
 // interface.
 func (c *container) stayAlone(pool *ippool.Pool, reason error) error {
-	narrate.Note("Only the loopback interface: %v", reason)
+	note("Only the loopback interface: %v", reason)
 	c.spec.Network = Network{Mode: "none"}
 	if err := pool.Release(c.state.ID); err != nil {
 		return err
@@ -150,7 +149,7 @@ func (c *container) plugIn(pool *ippool.Pool, host *netlink.Conn, network netip.
 		})
 	})
 	if err != nil {
-		narrate.Note("No way out of the machine: %v", err)
+		note("No way out of the machine: %v", err)
 	}
 	return plugged
 }
@@ -266,7 +265,11 @@ func (n Network) files(hostname string) map[string]string {
 
 // configureNetwork gives the network namespace its addresses and routes, from
 // inside.
-func configureNetwork(n Network) error {
+func configureNetwork(spec Spec) error {
+	if !spec.has("net") {
+		return nil
+	}
+	n := spec.Network
 	conn, err := netlink.Open()
 	if err != nil {
 		return err

@@ -238,21 +238,13 @@ func TestNetworks(t *testing.T) {
 // the next command to sweep.
 func TestKilledWithBridge(t *testing.T) {
 	asRoot(t)
-	run := exec.Command(lessontest.Program(), "-pause", "run", "true")
-	terminal := lessontest.NewTerminal(t, 80, run)
+	running := lesson.Start(t, "-quiet", "run", "sleep", "1000")
 	bridged := func() bool { _, err := net.InterfaceByName(bridge); return err == nil }
-	prompts := 0
-	if !lessontest.Eventually(lessontest.Patience, func() bool {
-		if n := strings.Count(terminal.Screen(), "press Enter"); n > prompts && !bridged() {
-			prompts = n
-			terminal.Type("\n")
-		}
-		return bridged()
-	}) {
-		t.Fatalf("there is no bridge after:\n%s", terminal.Screen())
+	if !lessontest.Eventually(lessontest.Patience, bridged) {
+		t.Fatal("there is no bridge")
 	}
-	run.Process.Kill()
-	terminal.Wait()
+	running.Signal(unix.SIGKILL)
+	running.Wait()
 	lesson.Type(t, "sweep").Exits(0)
 	if bridged() {
 		t.Errorf("%s is still there after the sweep", bridge)

@@ -17,7 +17,6 @@ import (
 	"gonsrun/final/internal/capability"
 	"gonsrun/final/internal/cgroup"
 	"gonsrun/final/internal/mounts"
-	"gonsrun/final/internal/narrate"
 	"gonsrun/internal/proc"
 	"gonsrun/internal/rootfs"
 )
@@ -107,9 +106,7 @@ func rootless() bool { return os.Geteuid() != 0 }
 // complete checks what needs no look at the root file system, and fills in
 // what follows from the rest.
 func (o *options) complete() error {
-	if o.both {
-		o.input, o.terminal = true, true
-	}
+	o.terminal = o.terminal || o.both || onTerminal() && !o.detach
 	var left list
 	for _, given := range o.without {
 		left = append(left, strings.Split(given, ",")...)
@@ -133,11 +130,10 @@ func (o *options) complete() error {
 		return err
 	}
 	if len(o.publish) > 0 && rootless() && (o.network == "" || o.network == "bridge") {
-		return &narrate.StatusError{Status: narrate.StatusFailed,
-			Err: fmt.Errorf("-p %s: a published port leads over a bridge on the host, and only root may make one", o.publish[0]),
-			Hint: "Type:\n  " + proc.Typed("final", true, os.Args[1:]...) +
-				"\nOr share the host's network. Then a port that the command opens is one of the host's:\n  " +
-				typed(append([]string{"run", "-network", "host"}, o.command...)...)}
+		return &statusError{statusFailed,
+			"Type:\n  " + rootLine + "\nOr share the host's network. Then a port that the command opens is one of the host's:\n  " +
+				typed(append([]string{"run", "-network", "host"}, o.command...)...),
+			fmt.Errorf("-p %s: a published port leads over a bridge on the host, and only root may make one", o.publish[0])}
 	}
 	switch o.network {
 	case "":

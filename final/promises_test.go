@@ -364,24 +364,6 @@ func TestTerminal(t *testing.T) {
 	})
 }
 
-// Ctrl-Z while -pause waits for Enter: after fg it says again what it waits for.
-func TestStoppedAtPause(t *testing.T) {
-	everyone(t, func(t *testing.T, who lessontest.Lesson) {
-		outer := outerShell(t, who)
-		outer.Type(lessontest.Program() + " -pause run -network none true\n")
-		outer.Expect("press Enter ")
-		outer.Type("\x1a")
-		outer.Expect("Stopped")
-		outer.Type("fg\n")
-		outer.Expect("press Enter ")
-		outer.Type("\x03")
-		outer.Expect("outer$ ")
-		outer.Type("echo status $?; exit 0\n")
-		outer.Expect("status 130")
-		outer.Wait()
-	})
-}
-
 // Killed while the terminal was raw: the container dies, the outer shell is
 // there, and the terminal can be used again.
 func TestKilledOnTerminal(t *testing.T) {

@@ -67,12 +67,6 @@ func expectOwner(t *testing.T, path string, uid uint32) {
 	}
 }
 
-// Its narration is true, too, the helpers' execve included.
-func TestSubordinateIDsNarration(t *testing.T) {
-	nothingLeft(t)
-	equalsStrace(t, withIDs(t), "run", "/bin/sh", "-c", "cd /; exit 3")
-}
-
 // Without newuidmap, root is the only user: what takes another one is refused
 // with a reason.
 func TestOneID(t *testing.T) {

@@ -3,10 +3,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -15,134 +13,134 @@ import (
 
 	"gonsrun/final/internal/idmap"
 	"gonsrun/final/internal/mounts"
-	"gonsrun/final/internal/narrate"
 	"gonsrun/final/internal/selfexe"
 	"gonsrun/final/internal/terminal"
-)
-
-// What the container's side finds open, after stdin, stdout, stderr and the
-// narrator's socket.
-const (
-	specFD    = 4 // a pipe with its description
-	consoleFD = 5 // what becomes of its stdin, stdout and stderr, see console.go
-	idsFD     = 6 // a pipe that says when its user ids are mapped
-	lowerFD   = 7 // a socket on which the root file system is lent, see lendRoot
 )
 
 // run is a container's life as the host's side sees it: creating, created,
 // running, stopped. What it makes is written down first, and removed at the
 // end, however that comes.
-func run(o *options) int {
-	spec, note, err := o.spec()
-	check(err)
+func run(o *options) (status int, err error) {
+	spec, made, err := o.spec()
+	if err != nil {
+		return 0, err
+	}
 	sweep()
-	if note != "" {
-		narrate.Note("%s", note)
+	if made != "" {
+		note("%s", made)
 	}
 	forwarder, err := spec.Network.listen()
-	check(err)
-	c := create(spec, o)
+	if err != nil {
+		return 0, err
+	}
+	narrateFromHere("final", false)
+	c, err := create(spec, o)
+	if err != nil {
+		return 0, err
+	}
 	defer c.destroy()
+	defer host.kill()
 	c.forwarder = forwarder
-	check(c.openConsole(o))
+	c.noteLeftOut()
 
-	narrate.Chapter("namespaces")
-	c.explainWithout()
-	c.clone()
-	c.writeDown()
-	c.mapIDs()
-	narrate.Chapter("limits")
-	c.limit()
-	narrate.Chapter("network")
-	check(c.connect())
-	c.become(created)
-
-	c.describe()
-	narrate.Begin(c.state.PID)
-	return c.wait()
+	err = host.do(
+		func() error { return c.openConsole(o.detach) },
+		c.clone,
+		c.lendRoot,
+		c.writeDown,
+		c.mapIDs,
+		c.limit,
+		c.connect,
+		func() error { return c.become(created) },
+		c.describe,
+		c.awaitCommand,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return c.watchOver()
 }
 
 // clone starts this program again, as the container's side, in new namespaces.
-func (c *container) clone() {
-	var flags uintptr
-	var names []string
-	for _, ns := range namespaces {
-		if c.spec.has(ns.name) {
-			flags |= ns.bit
-			names = append(names, ns.flag+"|")
-		}
-	}
-	exe, err := selfexe.Open()
-	check(err)
-	defer unix.Close(exe)
-	path := fmt.Sprintf("/proc/self/fd/%d", exe)
-	args := []string{path, "child"}
+func (c *container) clone() error {
+	flags, names := c.cloneFlags()
 	sys := &syscall.SysProcAttr{
 		Cloneflags: flags,
 		Pdeathsig:  unix.SIGKILL, // if we are killed, it must not live on
 	}
+	role := []string{"child"}
 	if c.spec.has("user") {
-		c.ids, err = idmap.For(os.Getuid(), os.Getgid())
-		check(err)
+		var err error
+		if c.ids, err = idmap.For(os.Getuid(), os.Getgid()); err != nil {
+			return err
+		}
 		if c.ids.NeedsHelper() {
-			args = append(args, "unmapped")
+			role = append(role, "unmapped")
 		} else {
 			c.ids.Attributes(sys)
 		}
 	}
-
-	c.pipes.spec, c.pipes.specEnd = pipe()
-	c.pipes.ids, c.pipes.idsEnd = pipe()
-	lower, lowerEnd := socketPair()
-	defer unix.Close(lower)
-	c.state.PID = narrate.Started(c.explain(narrate.TryResult("A new process begins as a copy of this one, in new namespaces: the names and numbers in them are its own.",
-		fmt.Sprintf("clone(…, flags=…%sSIGCHLD)", strings.Join(names, "")),
-		func() (int, error) {
-			return syscall.ForkExec(path, args, &syscall.ProcAttr{
-				Env:   os.Environ(),
-				Files: append(narrate.Files(), uintptr(c.pipes.specEnd), uintptr(c.console.containerEnd), uintptr(c.pipes.idsEnd), uintptr(lowerEnd)),
-				Sys:   sys,
-			})
-		})))
-	for _, fd := range []int{c.pipes.specEnd, c.pipes.idsEnd, c.console.containerEnd, lowerEnd} {
-		unix.Close(fd)
+	exe, err := selfexe.Open()
+	if err != nil {
+		return err
 	}
-	for _, ns := range namespaces {
-		if c.spec.has(ns.name) {
-			narrate.Namespaces(c.state.PID, ns.name)
-		}
+	defer unix.Close(exe)
+	var theirs pipes
+	if c.ours, theirs, err = openPipes(); err != nil {
+		return err
 	}
-	narrate.NSpid(c.state.PID)
-	c.lendRoot(lower)
-	c.save()
+	path := fmt.Sprintf("/proc/self/fd/%d", exe)
+	pid, err := syscall.ForkExec(path, append([]string{path}, role...), &syscall.ProcAttr{
+		Env: os.Environ(), Files: theirs.files(c.console.containerEnd), Sys: sys,
+	})
+	theirs.close()
+	unix.Close(c.console.containerEnd)
+	if err != nil {
+		return c.explainClone(os.NewSyscallError("clone "+names, err))
+	}
+	c.state.PID = pid
+	return host.started(pid)
 }
 
-// explain adds, to the error of a clone with a user namespace, why this machine
-// may refuse that, and what to type.
-func (c *container) explain(pid int, err error) (int, error) {
-	if err != nil && c.spec.has("user") {
-		if reason := idmap.Restricted(); reason != "" {
-			err = &narrate.StatusError{Status: narrate.StatusFailed, Err: err, Hint: reason}
+// cloneFlags are the namespaces to make, as flags of clone(2) and by their names.
+func (c *container) cloneFlags() (flags uintptr, names string) {
+	var list []string
+	for _, ns := range namespaces {
+		if c.spec.has(ns.name) {
+			flags |= ns.bit
+			list = append(list, ns.flag)
 		}
 	}
-	return pid, err
+	return flags, strings.Join(list, "|")
+}
+
+// explainClone adds, to the error of a clone with a user namespace, why this
+// machine may refuse that, and what to type.
+func (c *container) explainClone(err error) error {
+	if reason := idmap.Restricted(); reason != "" && c.spec.has("user") {
+		return &statusError{statusFailed, reason, err}
+	}
+	return err
 }
 
 // lendRoot hands the root file system to the container's side, when root there
 // is nobody outside: walking to it, through the home of the host's root, is not
 // theirs to do, and its files would belong to nobody. Lent is a mount of it, at
 // no place yet, on which the container's root owns what root owns.
-func (c *container) lendRoot(socket int) {
+func (c *container) lendRoot() error {
+	defer unix.Close(c.ours.lower)
 	if !c.spec.Root.Lent {
-		return
+		return nil
 	}
 	tree, err := mounts.Clone(c.spec.Root.Path)
-	check(err)
+	if err != nil {
+		return err
+	}
 	defer unix.Close(tree)
 	if err := mounts.MapIDs(tree, c.state.PID); err != nil {
-		narrate.Note("Files of the root file system will be nobody's in there: %v.", err)
+		note("Files of the root file system will be nobody's in there: %v.", err)
 	}
-	check(terminal.SendFile(socket, tree))
+	return terminal.SendFile(c.ours.lower, tree)
 }
 
 // namespaces in the order in which strace prints their flags. The cgroup
@@ -159,106 +157,67 @@ var namespaces = []struct {
 	{"net", "CLONE_NEWNET", unix.CLONE_NEWNET},
 }
 
-// explainWithout says what is left out, and what else that makes impossible.
-func (c *container) explainWithout() {
+// noteLeftOut says what is left out, and what else that makes impossible.
+func (c *container) noteLeftOut() {
 	for _, primitive := range c.spec.Without {
-		narrate.Note("Left out: %s. %s", primitive, consequences[primitive])
+		note("Left out: %s. %s", primitive, consequences[primitive])
 	}
 }
 
-// describe hands the description to the container's side, which reads it after
-// the narrator's hello: it may be larger than what a pipe holds.
-func (c *container) describe() {
-	description, err := json.Marshal(c.spec)
-	check(err)
-	go func() {
-		f := os.NewFile(uintptr(c.pipes.spec), "description")
-		f.Write(description) // should it fail, the other side has died, or says what is missing
-		f.Close()
-	}()
-}
-
-// wait waits for the container's end, and says how it came.
-func (c *container) wait() int {
-	c.state.ExitStatus = c.await(c.state.PID, func() {
-		c.become(running)
-		if c.state.Detached {
-			c.goQuiet()
+// watchOver waits for the container's end, and writes down how it came.
+func (c *container) watchOver() (status int, err error) {
+	status, err = c.await(func() error {
+		if err := c.become(running); err != nil || !c.state.Detached {
+			return err
 		}
+		return c.goQuiet()
 	})
+	if err != nil {
+		return 0, err
+	}
 	if c.group != nil {
 		if kills := c.group.OOMKills(); kills > 0 {
 			c.state.OOMKilled = true
-			narrate.Evidence("oom_kill %d: the memory limit was reached, and the kernel killed a process for it", kills)
+			note("oom_kill %d: the memory limit was reached, and the kernel killed a process for it.", kills)
 		}
 	}
-	if !narrate.Began() { // nobody has been told its id
-		c.state.AutoRemove = true
-	}
-	c.state.Finished = time.Now().UTC()
-	c.become(stopped)
-	return c.state.ExitStatus
+	c.state.ExitStatus, c.state.Finished = status, time.Now().UTC()
+	return status, c.become(stopped)
 }
 
-// await waits for the end of a process that is about to become its command, and
-// returns its exit status. begun is called when the command runs.
-func (c *container) await(pid int, begun func()) int {
-	var info unix.Siginfo
-	var broken error
-	narrate.Wait("All is set up. Now wait until the command ends, and learn how it ended.",
-		fmt.Sprintf("waitid(P_PID, %d, …, WEXITED, NULL)", pid),
-		func() error {
-			if narrate.Began() {
-				if broken = c.startConsole(pid); broken != nil {
-					unix.Kill(pid, unix.SIGKILL)
-				}
-				begun()
-			}
-			return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED, nil)
-		})
+// await connects the console of the command that has begun, calls begun, waits for
+// the command's end, and returns its exit status.
+func (c *container) await(begun func() error) (int, error) {
+	host.enter(inUse)
+	broken := c.startConsole()
+	if broken == nil {
+		broken = begun()
+	}
+	if broken != nil {
+		host.kill()
+		c.finishConsole()
+		return 0, broken
+	}
+	ended, err := host.wait()
 	c.finishConsole()
-	check(broken)
-	return narrate.Status(&info)
+	switch sig := host.toldToEnd(); {
+	case err != nil:
+		return 0, err
+	case sig != 0:
+		return told{sig}.ExitStatus(), nil
+	case ended.Signaled():
+		return 128 + int(ended.Signal()), nil
+	}
+	return ended.ExitStatus(), nil
 }
 
 // become writes down the container's new status.
-func (c *container) become(status string) {
+func (c *container) become(status string) error {
 	c.state.Status = status
-	if status != stopped || !c.state.AutoRemove {
-		c.save()
+	if status == stopped && c.state.AutoRemove {
+		return nil
 	}
-}
-
-// pipe returns a pipe's two ends, the one for us to write to first.
-func pipe() (write, read int) {
-	var ends [2]int
-	check(os.NewSyscallError("pipe2", unix.Pipe2(ends[:], unix.O_CLOEXEC)))
-	return ends[1], ends[0]
-}
-
-// socketPair returns a socket's two ends.
-func socketPair() (host, container int) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	check(os.NewSyscallError("socketpair", err))
-	return pair[0], pair[1]
-}
-
-// receiveSpec reads the description that the host's side sends.
-func receiveSpec() (spec Spec) {
-	unix.CloseOnExec(specFD)
-	f := os.NewFile(specFD, "description")
-	defer f.Close()
-	if err := json.NewDecoder(f).Decode(&spec); err != nil {
-		narrate.Fail(fmt.Errorf("read the description of the container: %w", err))
-	}
-	return spec
-}
-
-// check ends the program with what went wrong and what to do about it.
-func check(err error) {
-	if err != nil {
-		narrate.Fail(err)
-	}
+	return c.save()
 }
 
 // runCommand is the verb run.
@@ -270,25 +229,19 @@ func runCommand() command {
 		asRoot:  true,
 		example: `final run -memory 64m -p 8080:80 -v "$PWD":/src /bin/sh`,
 		define:  o.flags,
-		prepare: func(config *narrate.Config) {
-			o.terminal = o.terminal || o.both || onTerminal() && !o.detach
-			config.OwnTerminal = o.terminal || o.detach
-		},
-		do: func(args []string) int {
+		do: func(args []string) (int, error) {
 			o.command = args
 			if len(args) == 0 {
-				narrate.FailUsage("\"run\" needs a command to run")
+				return 0, usage(`"run" needs a command to run`)
 			}
-			check(o.complete())
+			if err := o.complete(); err != nil {
+				return 0, err
+			}
+			host.takeSignals()
 			if o.detach && !keeper {
 				return detach()
 			}
 			return run(&o)
 		},
 	}
-}
-
-// commands are the verbs, in the order of the manual.
-func commands() []command {
-	return slices.Concat([]command{runCommand()}, lifeCommands())
 }

@@ -12,9 +12,9 @@ var consequences = map[string]string{
 	"cgroupns": "The paths in /proc/self/cgroup are the host's.",
 	"user":     "Root in the container is root on the host.",
 	"pivot":    "chroot stands in for pivot_root: the host's tree is still mounted around it, and root can climb out.",
-	"mask":     "The machine's own files in /proc and /sys are open, and /proc/sys can be written. Try:\n  ls /proc/kcore",
-	"caps":     "The command keeps every capability: it can mount, load modules, set the clock.",
+	"mask":     "The machine's own files in /proc and /sys are open, and root of the machine can write to /proc/sys. Try:\n  ls /proc/kcore",
+	"caps":     "The command keeps every capability of whoever starts it: with root's it can mount, load modules, set the clock.",
 	"nnp":      "A set-user-ID program in the container gives its rights to whoever starts it.",
-	"seccomp":  "Every system call is open: keyctl, bpf, unshare, …",
+	"seccomp":  "The kernel answers every system call: what needs no capability works (keyctl, a new user namespace), and what needs one that the command lacks still fails.",
 	"limits":   "The command can take all memory, all CPUs and all pids of the machine.",
 }

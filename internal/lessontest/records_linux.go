@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -23,11 +21,8 @@ func UnderStrace(t testing.TB, command *exec.Cmd, trace string) *exec.Cmd {
 	return traced
 }
 
-// Fields of a line of -json: final's narrator does not know lines of a source.
-var (
-	recordFields = []string{"lesson", "side", "pid", "call", "args", "ret", "errno", "why", "man"}
-	sourceFields = []string{"file", "line"}
-)
+// recordFields are the fields of a line of -json.
+var recordFields = []string{"lesson", "side", "pid", "call", "args", "ret", "errno", "why", "man", "file", "line"}
 
 // Narrated reads what -json wrote to stderr. Every line must be empty (a line of
 // the command's that was not ended, ends there) or one object with exactly the
@@ -49,10 +44,6 @@ func (r *Result) Narrated() (all []Narrated) {
 
 // readRecord reads a line of -json.
 func readRecord(line string) (n Narrated, err error) {
-	fields := recordFields
-	if filepath.Base(shared.program) != "final" {
-		fields = slices.Concat(recordFields, sourceFields)
-	}
 	var object map[string]any
 	if err := json.Unmarshal([]byte(line), &object); err != nil {
 		return n, err
@@ -60,7 +51,7 @@ func readRecord(line string) (n Narrated, err error) {
 	if err := json.Unmarshal([]byte(line), &n); err != nil {
 		return n, err
 	}
-	for _, field := range fields {
+	for _, field := range recordFields {
 		if _, ok := object[field]; !ok {
 			return n, fmt.Errorf("it has no field %q", field)
 		}
@@ -68,8 +59,8 @@ func readRecord(line string) (n Narrated, err error) {
 	if n.Host != 0 { // what is no lesson has one more
 		delete(object, "hostpid")
 	}
-	if len(object) != len(fields) {
-		return n, fmt.Errorf("it has %d fields, not %d", len(object), len(fields))
+	if len(object) != len(recordFields) {
+		return n, fmt.Errorf("it has %d fields, not %d", len(object), len(recordFields))
 	}
 	return n, nil
 }
