@@ -64,37 +64,40 @@ func (n Network) listen() (*publish.Forwarder, error) {
 	return publish.Listen(mappings)
 }
 
-// connect plugs the container into the bridge: a veth pair has one end there
-// and the other in the container's network namespace.
+// connect gives the container its network, as far as that is made on the host.
 func (c *container) connect() error {
-	n := &c.spec.Network
-	switch {
-	case n.Mode == "host":
+	switch mode := c.spec.Network.Mode; {
+	case mode == "host":
 		note("The network is the host's.")
-		return nil
-	case n.Mode == "none" && rootless():
+	case mode == "none" && rootless():
 		note("Only the loopback interface: final makes a way out of this network namespace only as root.")
-		return nil
-	case n.Mode == "none":
+	case mode == "none":
 		note("Only the loopback interface.")
-		return nil
+	default:
+		return c.joinBridge()
 	}
+	return nil
+}
+
+// joinBridge plugs the container into the bridge: a veth pair has one end there
+// and the other in the container's network namespace.
+func (c *container) joinBridge() error {
 	pool, err := ippool.Open(networkDir())
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	host, err := netlink.Open()
+	conn, err := netlink.Open()
 	if err != nil {
 		return err
 	}
-	defer host.Close()
+	defer conn.Close()
 
-	addresses, err := host.Addresses()
+	addresses, err := conn.Addresses()
 	if err != nil {
 		return err
 	}
-	network, err := chooseNetwork(host, pool, addresses)
+	network, err := chooseNetwork(conn, pool, addresses)
 	if err != nil {
 		return err
 	}
@@ -102,18 +105,19 @@ func (c *container) connect() error {
 	if err != nil {
 		return err
 	}
+	n := &c.spec.Network
 	n.Address = netip.PrefixFrom(address, network.Bits()).String()
 	n.Gateway = ippool.Gateway(network).String()
 	if err := c.dir.Save("config", c.spec); err != nil {
 		return err
 	}
-	if err := makeBridge(host, network, addresses); err != nil {
+	if err := makeBridge(conn, network, addresses); err != nil {
 		if n.Unasked && errors.Is(err, unix.EOPNOTSUPP) {
 			return c.stayAlone(pool, explainLink(err))
 		}
 		return explainLink(err)
 	}
-	if err := c.plugIn(pool, host, network, address); err != nil {
+	if err := c.plugIn(pool, conn, network, address); err != nil {
 		return explainLink(err)
 	}
 	if c.forwarder != nil {
@@ -141,9 +145,9 @@ func (c *container) stayAlone(pool *ippool.Pool, reason error) error {
 }
 
 // plugIn makes the container's cable, while the firewall's tool makes the rules.
-func (c *container) plugIn(pool *ippool.Pool, host *netlink.Conn, network netip.Prefix, address netip.Addr) (plugged error) {
+func (c *container) plugIn(pool *ippool.Pool, conn *netlink.Conn, network netip.Prefix, address netip.Addr) (plugged error) {
 	err := firewall.Masquerade(networkDir(), pool.Lock(), network, bridge, func() {
-		plugged = host.NewVeth(netlink.Veth{
+		plugged = conn.NewVeth(netlink.Veth{
 			Name: c.veth(), Bridge: bridge,
 			PeerName: "eth0", PeerHardware: netlink.Hardware(address), PID: c.state.PID,
 		})
@@ -159,11 +163,11 @@ func (c *container) veth() string { return "gns" + c.state.ID }
 
 // chooseNetwork returns the containers' address range: the one in use, or one
 // that nobody on this machine uses. addresses are the machine's.
-func chooseNetwork(host *netlink.Conn, pool *ippool.Pool, addresses []netip.Prefix) (netip.Prefix, error) {
+func chooseNetwork(conn *netlink.Conn, pool *ippool.Pool, addresses []netip.Prefix) (netip.Prefix, error) {
 	if network := pool.Network(); network.IsValid() {
 		return network, nil
 	}
-	routes, err := host.Routes()
+	routes, err := conn.Routes()
 	if err != nil {
 		return netip.Prefix{}, err
 	}
@@ -172,16 +176,16 @@ func chooseNetwork(host *netlink.Conn, pool *ippool.Pool, addresses []netip.Pref
 
 // makeBridge makes what is missing of the bridge and its address, whatever
 // became of those who made it for the containers that are there.
-func makeBridge(host *netlink.Conn, network netip.Prefix, addresses []netip.Prefix) error {
+func makeBridge(conn *netlink.Conn, network netip.Prefix, addresses []netip.Prefix) error {
 	gateway := netip.PrefixFrom(ippool.Gateway(network), network.Bits())
 	if slices.Contains(addresses, gateway) {
 		return nil
 	}
-	err := host.NewBridge(bridge, netlink.Hardware(gateway.Addr()))
+	err := conn.NewBridge(bridge, netlink.Hardware(gateway.Addr()))
 	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return err
 	}
-	return host.AddAddress(bridge, gateway)
+	return conn.AddAddress(bridge, gateway)
 }
 
 // explainLink adds, to an error, what to type where the kernel cannot make such
@@ -208,22 +212,22 @@ func (c *container) disconnect() {
 	}
 	defer pool.Close()
 	pool.Release(c.state.ID)
-	host, err := netlink.Open()
+	conn, err := netlink.Open()
 	if err != nil {
 		return
 	}
-	defer host.Close()
+	defer conn.Close()
 	defer c.netns.Close()
 	if len(pool.Leases()) == 0 {
-		removeNetwork(pool, host)
-	} else if _, err := host.Index(c.veth()); err == nil {
-		host.DeleteLink(c.veth())
+		removeNetwork(pool, conn)
+	} else if _, err := conn.Index(c.veth()); err == nil {
+		conn.DeleteLink(c.veth())
 	}
 }
 
 // removeNetwork removes what all containers share, after the last one.
-func removeNetwork(pool *ippool.Pool, host *netlink.Conn) {
-	firewall.Remove(networkDir(), pool.Lock(), func() { host.DeleteAll() })
+func removeNetwork(pool *ippool.Pool, conn *netlink.Conn) {
+	firewall.Remove(networkDir(), pool.Lock(), func() { conn.DeleteAll() })
 	pool.Forget()
 }
 
@@ -237,13 +241,13 @@ func sweepNetwork() {
 		return
 	}
 	defer pool.Close()
-	host, err := netlink.Open()
+	conn, err := netlink.Open()
 	if err != nil {
 		return
 	}
-	defer host.Close()
+	defer conn.Close()
 	if len(pool.Leases()) == 0 {
-		removeNetwork(pool, host)
+		removeNetwork(pool, conn)
 	}
 }
 
