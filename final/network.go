@@ -67,7 +67,7 @@ func (n Network) listen() (*publish.Forwarder, error) {
 // connect gives the container its network, as far as that is made on the host.
 func (c *container) connect() error {
 	switch mode := c.spec.Network.Mode; {
-	case mode == "host":
+	case !c.spec.has("net"): // also -without net
 		note("The network is the host's.")
 	case mode == "none" && rootless():
 		note("Only the loopback interface: final makes a way out of this network namespace only as root.")

@@ -226,11 +226,34 @@ func TestDiesWithParent(t *testing.T) {
 	})
 }
 
+// So it does where the kernel forgets the parent-death signal, with another user or
+// group id, and so does what exec starts.
+func TestDiesWithParentAsUser(t *testing.T) {
+	asRoot(t)
+	for _, user := range []string{"1000:1000", "0:1000", "1000:0"} {
+		running, processes := family(t, lesson, "-user", user)
+		running.Signal(unix.SIGKILL)
+		expectGone(t, lessontest.Soon, processes)
+		running.Wait()
+
+		id := detached(t, lesson, "-network", "none", "sleep", "1000")
+		joined := lesson.Start(t, "-quiet", "exec", "-user", user, id, "sh", "-c", "echo ready; exec sleep 1003")
+		joined.Line()
+		process := joined.PidOutside("sleep", "1003")
+		joined.Signal(unix.SIGKILL)
+		expectGone(t, lessontest.Soon, []int{process})
+		joined.Wait()
+		unix.Wait4(process, nil, 0, nil) // if it has become ours: not reaped, it would keep the container from ending
+	}
+	lesson.Type(t, "sweep")
+}
+
 // family starts a container with two processes, and returns them as the host
 // sees them.
-func family(t *testing.T, who lessontest.Lesson) (*lessontest.Running, []int) {
+func family(t *testing.T, who lessontest.Lesson, flags ...string) (*lessontest.Running, []int) {
 	t.Helper()
-	running := who.Start(t, "-quiet", "run", "sh", "-c", "sleep 1001 & echo ready; sleep 1002; true")
+	args := append(append([]string{"-quiet", "run"}, flags...), "sh", "-c", "sleep 1001 & echo ready; sleep 1002; true")
+	running := who.Start(t, args...)
 	running.Line()
 	return running, []int{running.Child(), running.PidOutside("sleep", "1001"), running.PidOutside("sleep", "1002")}
 }
@@ -240,6 +263,7 @@ func expectGone(t *testing.T, patience time.Duration, processes []int) {
 	for _, pid := range processes {
 		if !lessontest.Eventually(patience, func() bool { return gone(pid) }) {
 			t.Errorf("process %d of the container still lives after %v", pid, patience)
+			unix.Kill(pid, unix.SIGKILL)
 		}
 	}
 }
