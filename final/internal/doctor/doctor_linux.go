@@ -2,7 +2,7 @@
 // the lessons and final would work here as root, and what else is of use. It
 // looks where it can, and tries where only trying tells: each namespace, the
 // mounts and the overlay are really made, in a child process that has nothing
-// to do but to end. What was made ends with it, and nothing on the machine
+// to do but to end, and one such process traces another. What was made ends with it, and nothing on the machine
 // changes (save that the kernel may load a module of its own, as it would for
 // the first container).
 package doctor
@@ -49,6 +49,7 @@ type machine struct {
 	trial   func(user bool) trialReport
 	access  func(path string) error // may this process make something in that folder?
 	seccomp func() error            // can a filter answer a system call with an errno?
+	trace   func() error            // can a program trace another, as the narrator does?
 }
 
 // Check looks at this machine. It never fails: what cannot be found out is a
@@ -69,6 +70,7 @@ func (m machine) check() (results []Result) {
 	add(m.cgroups())
 	add(m.limits())
 	add(m.filter())
+	add(m.tracing())
 	add(m.firewall())
 	add(m.busybox())
 	add(m.goTool())

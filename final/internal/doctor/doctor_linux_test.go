@@ -5,11 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"unicode/utf8"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -64,6 +66,7 @@ func fake(t *testing.T, files map[string]string) machine {
 		trial:   func(bool) trialReport { return report(nil) },
 		access:  func(string) error { return nil },
 		seccomp: func() error { return nil },
+		trace:   func() error { return nil },
 	}
 }
 
@@ -182,6 +185,20 @@ func TestMachines(t *testing.T) {
 			return report(nil)
 		}
 	}
+	traceFails := func(err error) func(*machine) {
+		return func(m *machine) { m.trace = func() error { return err } }
+	}
+	inNamespaces := func(links ...string) func(*machine) {
+		return func(m *machine) {
+			for _, link := range links {
+				kind, _, _ := strings.Cut(link, ":")
+				path := m.root + "/proc/self/ns/" + kind
+				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.Symlink(link, path)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
 	const allKinds = ^uintptr(0)
 	tests := []struct {
 		name   string
@@ -207,7 +224,15 @@ func TestMachines(t *testing.T) {
 		{"its namespaces", docker(nil), cloneFails(allKinds, unix.EPERM), "namespaces", Fail, "no uts pid mnt ipc net cgroup: EPERM", "docker run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun"},
 		{"Podman without --privileged", docker(map[string]string{"/run/.containerenv": ""}), nil, "container", Fail, "Podman", "podman run --rm -it --privileged -v \"${PWD}:/workshop\" gonsrun"},
 		{"Docker with --privileged", map[string]string{"/.dockerenv": ""}, nil, "container", OK, "Docker, privileged", ""},
-		{"no container", nil, nil, "container", OK, "none", ""},
+		{"no container", nil, inNamespaces("uts:[4026531838]", "pid:[4026531836]", "net:[4026531833]"), "container", OK, "none: this is the machine itself", ""},
+		{"a container of another make", nil, inNamespaces("uts:[4026532180]", "pid:[4026532183]", "cgroup:[4026531835]"), "container", OK, "a kind that is not known: the namespaces uts, pid are not", ""},
+		{"Docker has namespaces of its own", map[string]string{"/.dockerenv": ""}, inNamespaces("pid:[4026532183]"), "container", OK, "Docker, privileged", ""},
+		{"tracing works", nil, nil, "tracing", OK, "works", ""},
+		{"tracing is refused", nil, traceFails(unix.EPERM), "tracing", Warn, "nobody narrates them: EPERM", "strace"},
+		{"tracing is refused in a container", map[string]string{"/.dockerenv": ""}, traceFails(unix.EPERM), "tracing", Warn, "EPERM", "--privileged"},
+		{"Yama leaves tracing to root", map[string]string{"/proc/sys/kernel/yama/ptrace_scope": "2"}, traceFails(unix.EPERM), "tracing", Warn, "EPERM", "  sysctl -w kernel.yama.ptrace_scope=1"},
+		{"Yama forbids tracing", map[string]string{"/proc/sys/kernel/yama/ptrace_scope": "3"}, traceFails(unix.EPERM), "tracing", Warn, "EPERM", "boot"},
+		{"tracing needs a newer kernel", nil, traceFails(errors.New("older than Linux 5.3")), "tracing", Warn, "older than Linux 5.3", "strace"},
 		{"no net namespace in the kernel", nil, cloneFails(unix.CLONE_NEWNET, unix.EINVAL), "rootless", OK, "", ""},
 		{"namespaces used up", nil, cloneFails(allKinds, unix.ENOSPC), "rootless", Warn, "ENOSPC", "sysctl -w user.max_user_namespaces=1000"},
 		{"the kernel has no user namespaces", nil, cloneFails(unix.CLONE_NEWUSER, unix.EINVAL), "rootless", Warn, "EINVAL", "CONFIG_USER_NS=y"},
@@ -396,6 +421,7 @@ func TestNothingThere(t *testing.T) {
 			trial:   func(bool) trialReport { return trialReport{} },
 			access:  func(string) error { return unix.ENOENT },
 			seccomp: func() error { return unix.ENOSYS },
+			trace:   func() error { return unix.ENOSYS },
 		}
 		sound(t, m.check())
 	}
@@ -437,7 +463,7 @@ func TestThisMachine(t *testing.T) {
 		t.Errorf("before:\n%s\nafter:\n%s", before, after)
 	}
 	if os.Geteuid() == 0 && os.Getenv("CI") != "" {
-		for _, name := range []string{"privileges", "namespaces", "mounts", "overlay", "network", "rootless", "cgroups", "seccomp"} {
+		for _, name := range []string{"privileges", "namespaces", "mounts", "overlay", "network", "rootless", "cgroups", "seccomp", "tracing"} {
 			if r := line(t, results, name); r.State != OK {
 				t.Errorf("%+v", r)
 			}
@@ -506,5 +532,45 @@ func TestAsOrdinaryUser(t *testing.T) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	if output, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(output), "PASS") {
 		t.Errorf("%v\n%s", err, output)
+	}
+}
+
+// Tracing is really tried: it works here, and where a filter answers ptrace with an
+// errno, that errno is found.
+func TestTryTracing(t *testing.T) {
+	const variable = "DOCTOR_TEST_NO_PTRACE"
+	if os.Getenv(variable) != "" {
+		runtime.LockOSThread()
+		refusePtrace(t)
+		if err := tryTracing(); err != unix.EACCES {
+			t.Errorf("with a filter that answers EACCES: %v", err)
+		}
+		return
+	}
+	if err := tryTracing(); err != nil {
+		t.Errorf("nobody can be traced here: %v", err)
+	}
+	again := exec.Command("/proc/self/exe", "-test.run=^TestTryTracing$")
+	again.Env = append(os.Environ(), variable+"=1")
+	if output, err := again.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, output)
+	}
+}
+
+// refusePtrace has this thread and all that it starts answered EACCES to ptrace.
+func refusePtrace(t *testing.T) {
+	t.Helper()
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // the call's number
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: 0, Jf: 1, K: unix.SYS_PTRACE},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EACCES)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&program))); errno != 0 {
+		t.Fatal(errno)
 	}
 }

@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"math/bits"
+	"os"
 	"strconv"
 	"strings"
 
@@ -108,11 +109,31 @@ func (m machine) engine() string {
 	return ""
 }
 
+// initial are the namespaces that the kernel has made at its start: their numbers
+// stand in its linux/proc_ns.h (PROC_UTS_INIT_INO and so on). Those of the other
+// kinds have none of their own.
+var initial = map[string]string{"uts": "uts:[4026531838]", "pid": "pid:[4026531836]", "ipc": "ipc:[4026531839]",
+	"cgroup": "cgroup:[4026531835]", "user": "user:[4026531837]"}
+
+// foreignNamespaces are the kinds of which we are in another than the machine's.
+func (m machine) foreignNamespaces() (names []string) {
+	for _, kind := range kinds {
+		link, err := os.Readlink(m.root + "/proc/self/ns/" + kind.name)
+		if err == nil && initial[kind.name] != "" && link != initial[kind.name] {
+			names = append(names, kind.name)
+		}
+	}
+	return names
+}
+
 // container says whether we are in one, and with how many rights. That
 // --privileged is missing shows in three ways: in the capabilities, in a seccomp
 // filter, and in a /sys that is read-only.
 func (m machine) container() []Result {
 	engine := m.engine()
+	if foreign := m.foreignNamespaces(); engine == "" && foreign != nil {
+		return []Result{{Name: "container", Found: "of a kind that is not known: the namespaces " + strings.Join(foreign, ", ") + " are not the machine's own"}}
+	}
 	if engine == "" {
 		return []Result{{Name: "container", Found: "none: this is the machine itself"}}
 	}

@@ -31,6 +31,7 @@ func thisMachine() machine {
 		trial:   func(user bool) trialReport { return runTrial(user, lower) },
 		access:  accessible,
 		seccomp: seccompErrno,
+		trace:   tryTracing,
 	}
 }
 
