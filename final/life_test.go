@@ -311,6 +311,10 @@ func TestDoctor(t *testing.T) {
 		if result := who.Type(t, "doctor").IsSilent().PrintsMatch("kernel"); result.Status != 0 && result.Status != 1 {
 			result.Exits(0)
 		}
+		inside := who.Type(t, "-quiet", "run", "-network", "none", "-v", lessontest.Program()+":/final", "/final", "doctor").Exits(1).IsSilent()
+		if strings.Contains(inside.Stdout, "machine itself") {
+			t.Errorf("in a container the doctor says:\n%s", inside.Stdout)
+		}
 	})
 }
 
