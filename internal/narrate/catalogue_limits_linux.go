@@ -21,9 +21,10 @@ var limitsChapter = chapter{"limits", []rule{
 	{calls: "unshare", when: value(0, unix.CLONE_NEWCGROUP), why: "This process sees its own cgroup as the root of all cgroups.", man: "cgroup_namespaces(7)"},
 
 	{calls: writing, when: both(membership, writes("0"), inV1), why: "This process (0) moves into the group in this controller's tree.", man: cgroups, fold: ofTrees, item: intoGroup},
-	{calls: writing, when: both(membership, writes("0")), why: "This process (0) moves into the cgroup, and all that it starts.", man: cgroups, fold: ofTrees, item: intoGroup},
-	{calls: writing, when: both(membership, file("cgroup.procs")), why: "Process %s moves into the cgroup, and all that it starts.", about: number, man: cgroups, fold: ofTrees, item: intoGroup},
-	{calls: writing, when: membership, why: "Thread %s moves into the cgroup, and all that it starts.", about: number, man: cgroups, fold: ofTrees, item: intoGroup},
+	{calls: writing, when: both(membership, inV1), why: "Process %s moves into the group in this controller's tree.", about: number, man: cgroups, fold: ofTrees, item: intoGroup},
+	{calls: writing, when: both(membership, writes("0")), why: "This process (0) moves into the cgroup, and all that it starts.", man: cgroups},
+	{calls: writing, when: both(membership, file("cgroup.procs")), why: "Process %s moves into the cgroup, and all that it starts.", about: number, man: cgroups, fold: "moves", item: number},
+	{calls: writing, when: membership, why: "Thread %s moves into the cgroup, and all that it starts.", about: number, man: cgroups, fold: "moves", item: number},
 
 	{calls: writing, when: both(file("cgroup.subtree_control"), takes, gives), why: "The groups below get some controllers, and lose others.", man: cgroups},
 	{calls: writing, when: both(file("cgroup.subtree_control"), takes), why: "The groups below lose these controllers.", man: cgroups},
@@ -90,8 +91,8 @@ const (
 
 	eachTree     = "In cgroup v1 each controller has a tree of its own, and the group is a folder in each."
 	groupGoes    = "A cgroup without processes is removed like an empty folder."
-	ofTrees      = "In cgroup v1 there is a tree for each controller: the group is made, and entered, in each."
-	listsDevices = "A list says which devices the processes in the cgroup may use, by type and numbers."
+	ofTrees      = "In cgroup v1 the group is made and entered in each tree."
+	listsDevices = "A list says which devices the group's processes may use."
 )
 
 // inGroup is a rule for what is written to one of these files of a cgroup.
@@ -110,9 +111,6 @@ func said(why string, about text, names ...string) rule {
 func group(c *trace.Call) string {
 	if t, ok := treeOf(c.Path); ok && t.v1 {
 		return shown(path.Base(t.dir))
-	}
-	if membership(c) {
-		return shown(folder(c))
 	}
 	return whole(c)
 }

@@ -15,10 +15,10 @@ type entry struct {
 	man     string // the manual page: mount(2)
 	chapter string // namespaces, limits, identity, …; "" for what goes with what is told before
 
-	// Calls of one fold that follow each other on one side are told in one block.
-	// fold is also the sentence of that block, "" for a call that is told alone.
-	// item is what this call adds: CAP_SYS_BOOT, /dev/zero. Two calls about the same
-	// thing have the same item: once is enough to say it.
+	// Calls of one fold that follow each other on one side are told in one block; ""
+	// is for a call that is told alone. Where fold is a sentence, it is the block's, in
+	// the place of the first call's why. item is what this call adds: CAP_SYS_BOOT,
+	// /dev/zero. Two calls about the same thing have the same item: once is enough.
 	fold string
 	item string
 }

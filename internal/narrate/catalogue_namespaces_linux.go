@@ -57,8 +57,8 @@ var namespacesChapter = chapter{"namespaces", []rule{
 }}
 
 const (
-	joined  = "Into namespaces that are there already, one after the other."
-	mapsIDs = "Ids in the user namespace stand for ids outside: inside, outside, how many."
+	joined  = "This process moves into namespaces that are there already."
+	mapsIDs = "id maps"
 )
 
 // isolated are the kinds of namespaces, named as in /proc/PID/ns, and what a

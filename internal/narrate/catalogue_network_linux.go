@@ -15,7 +15,7 @@ import (
 // the kernel (rtnetlink(7)), and the firewall, for which they run a tool.
 var networkChapter = chapter{"network", []rule{
 	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("bridge")), why: "A new bridge, %s: a switch made of software.", about: link, man: rtnetlink, fold: messages, item: messageText},
-	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("veth"), toProcess), why: "A virtual cable from %s into another network namespace.", about: link, man: "veth(4)", fold: messages, item: messageText},
+	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("veth"), toProcess), why: "A virtual cable from %s into another network.", about: link, man: "veth(4)", fold: messages, item: messageText},
 	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("veth")), why: "A virtual cable: what goes in at %s comes out at the other end.", about: link, man: "veth(4)", fold: messages, item: messageText},
 	{calls: sending, when: both(message(unix.RTM_NEWLINK), makesAny), why: "A new network interface: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: both(changesLink, toProcess), why: "The interface %s moves to the network namespace of another process.", about: link, man: rtnetlink, fold: messages, item: messageText},
@@ -24,6 +24,7 @@ var networkChapter = chapter{"network", []rule{
 	{calls: sending, when: both(changesLink, comesUp), why: "The interface %s is switched on.", about: link, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: both(changesLink, goesDown), why: "The interface %s is switched off.", about: link, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: changesLink, why: "A network interface changes: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: both(message(unix.RTM_DELLINK), ofGroup), why: "The network interfaces of one group go.", man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: message(unix.RTM_DELLINK), why: "A network interface goes: %s. Of a virtual cable, the other end goes, too.", about: link, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: message(unix.RTM_NEWADDR), why: "An interface gets an address: %s.", about: addressed, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: message(unix.RTM_DELADDR), why: "An interface loses an address: %s.", about: addressed, man: rtnetlink, fold: messages, item: messageText},
@@ -32,8 +33,8 @@ var networkChapter = chapter{"network", []rule{
 	{calls: sending, when: message(unix.RTM_DELROUTE), why: "A way for packets goes: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: changesNetwork, why: "A message to the kernel changes the network: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
 
-	{calls: writing, when: both(networkSysctl, file("ip_forward"), writes("1")), why: "This network namespace becomes a router: it passes on packets.", man: "ip(7)"},
-	{calls: writing, when: both(networkSysctl, file("ip_forward")), why: "This network namespace no longer passes on packets of others.", man: "ip(7)"},
+	{calls: writing, when: both(networkSysctl, file("ip_forward"), writes("1")), why: "From now on packets of others are passed on: a router.", man: "ip(7)"},
+	{calls: writing, when: both(networkSysctl, file("ip_forward")), why: "Packets of others are no longer passed on.", man: "ip(7)"},
 	{calls: writing, when: both(networkSysctl, file("ping_group_range")), why: "Users in these groups may ping, without a right to raw packets.", man: "icmp(7)"},
 	{calls: writing, when: both(networkSysctl, file("ip_unprivileged_port_start")), why: "Ports from this number on may be used without privileges.", man: "ip(7)"},
 	{calls: writing, when: networkSysctl, why: "A setting of this network namespace changes: %s.", about: sysctlName, man: "proc(5)"},
@@ -45,7 +46,7 @@ var networkChapter = chapter{"network", []rule{
 	helper("ip shows or changes interfaces, addresses and routes.", "ip(8)", "ip"),
 	helper("tc shows or changes how packets are queued.", "tc(8)", "tc"),
 
-	{calls: execs, when: both(runs("nft"), inRules("masquerade"), inRules("drop")), why: "Outward, the host's address becomes the sender. Inward, new connections are dropped.", man: "nft(8)"},
+	{calls: execs, when: both(runs("nft"), inRules("masquerade"), inRules("drop")), why: "Outward with the host's address, inward no new connections.", man: "nft(8)"},
 	{calls: execs, when: both(runs("nft"), inRules("masquerade")), why: masquerades, man: "nft(8)"},
 	{calls: execs, when: both(runs("nft"), inRules("delete", "flush")), why: "Rules of the firewall go.", man: "nft(8)"},
 	{calls: execs, when: both(runs("nft"), inRules("list")), why: "nft lists rules of the firewall.", man: "nft(8)"},
@@ -70,9 +71,9 @@ const (
 	execs     = "execve execveat"
 	rtnetlink = "rtnetlink(7)"
 
-	messages    = "Messages to the kernel set up interfaces, addresses and routes."
+	messages    = "messages"
 	masquerades = "What leaves gets the host's address as its sender, so that answers find back."
-	firewall    = "The firewall's rules, one run of iptables each."
+	firewall    = "firewall"
 )
 
 // changing is the first message of a call that changes something, nil for none. Of
@@ -114,6 +115,7 @@ var (
 	comesUp    = about(func(m *trace.Message) bool { return m.Up })
 	goesDown   = about(func(m *trace.Message) bool { return m.Down })
 	isLoopback = about(func(m *trace.Message) bool { return m.Name == "lo" })
+	ofGroup    = about(func(m *trace.Message) bool { return m.Name == "" && m.Index == 0 })
 	isDefault  = about(func(m *trace.Message) bool { return m.Gateway != "" && m.Address == "default" })
 )
 

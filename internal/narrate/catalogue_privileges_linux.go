@@ -17,7 +17,7 @@ var privilegesChapter = chapter{"privileges", []rule{
 	{calls: "capset", when: keepsNone, why: "This process gives up all its capabilities.", man: capabilitiesPage},
 	{calls: "capset", why: "This process has these capabilities now, and no others.", man: capabilitiesPage},
 
-	{calls: "prctl", when: option(unix.PR_SET_NO_NEW_PRIVS), why: "No execve gives new rights from here on: set-user-ID is ignored."},
+	{calls: "prctl", when: option(unix.PR_SET_NO_NEW_PRIVS), why: "No execve gives new rights now: set-user-ID is ignored."},
 	{calls: "prctl", when: both(option(unix.PR_SET_DUMPABLE), value(1, 0)), why: "From here on only the privileged may look into this process."},
 	{calls: "prctl", when: option(unix.PR_SET_DUMPABLE), why: "Processes of the same user may look into this one."},
 	{calls: "prctl", when: option(unix.PR_SET_SECUREBITS), why: "These bits say what user id 0 means for capabilities.", man: capabilitiesPage},
@@ -47,11 +47,11 @@ var privilegesChapter = chapter{"privileges", []rule{
 const (
 	capabilitiesPage = "capabilities(7)"
 
-	bounding = "Root's power is split into capabilities. No program file brings these from here on."
+	bounding = "Of root's power, no program file brings these parts any more."
 	raised   = "An execve of an ordinary program keeps these capabilities."
 	lowered  = "An execve keeps these no longer by the ambient set."
-	ids      = "The ids of this process change, while it has the right to do so."
-	filters  = "A filter of %s is asked before every system call."
+	ids      = "ids"
+	filters  = "A filter of %s decides on every system call."
 	strict   = "Only read, write, _exit and sigreturn are allowed from here on."
 )
 

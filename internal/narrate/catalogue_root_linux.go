@@ -14,7 +14,7 @@ import (
 var devicesChapter = chapter{"devices", []rule{
 	{calls: "mount", when: both(mounts(unix.MS_REMOUNT), mounts(unix.MS_BIND), isNode), why: "The options of this one mount change: %s.", about: options, fold: boundDevices, item: inRoot},
 	{calls: "mount", when: both(mountsBind, isNode, file("console")), why: "A terminal appears as /dev/console, too.", fold: boundDevices, item: inRoot},
-	{calls: "mount", when: both(mountsBind, isNode), why: "A device appears in the new /dev, too: it is the same device.", fold: boundDevices, item: inRoot},
+	{calls: "mount", when: both(mountsBind, isNode), why: "A device appears in the new /dev, too: it is the same one.", fold: boundDevices, item: inRoot},
 	{calls: "mount", when: both(mountsNew, kind("tmpfs"), file("dev")), why: "A new, empty /dev: none of the machine's devices is in it.", man: "tmpfs(5)", fold: newDev, item: inRoot},
 	{calls: "mount", when: both(mountsNew, kind("devpts")), why: "A new /dev/pts: the terminals in it are in no other.", man: "pts(4)", fold: newDev, item: inRoot},
 	{calls: "mount", when: both(mountsNew, kind("tmpfs"), file("shm")), why: "A new /dev/shm, for POSIX shared memory.", man: "shm_overview(7)", fold: newDev, item: inRoot},
@@ -26,14 +26,14 @@ var devicesChapter = chapter{"devices", []rule{
 }}
 
 const (
-	boundDevices = "Devices that are there appear in the new /dev, one by one. All others do not."
-	newDev       = "A new /dev, and the file systems that belong in it."
-	newNodes     = "Device nodes: the two numbers of each name the driver behind it."
+	boundDevices = "Devices that are there appear in the new /dev, one by one."
+	newDev       = "new /dev"
+	newNodes     = "Device nodes: the two numbers of each name its driver."
 	newLinks     = "Names in /dev that lead elsewhere."
-	hidden       = "Hidden: a file behind /dev/null, a folder behind an empty file system."
-	readOnlyPath = "Still there, but nothing can be changed: each is bound to itself, and made read-only."
+	hidden       = "These are hidden: who looks finds an empty file or folder."
+	readOnlyPath = "Made read-only: each is bound to itself, and then remounted."
 	cgroupPlaces = "The cgroup trees appear in the new root."
-	newMount     = "A new file system, step by step: it is named, gets its options, and becomes a mount."
+	newMount     = "A new file system, step by step: options, then the mount."
 )
 
 // rootChapter is the tree of files that a container sees: mounts, and where it begins.
@@ -54,9 +54,9 @@ var rootChapter = chapter{"root", []rule{
 	{calls: "mount", when: both(mounts(unix.MS_BIND), mounts(unix.MS_REC)), why: "A file or folder appears at a second place, with all mounts below it: a bind mount."},
 	{calls: "mount", when: mounts(unix.MS_BIND), why: "A file or folder appears at a second place: a bind mount."},
 
-	{calls: "mount", when: both(mounts(unix.MS_PRIVATE), inMachineFiles), why: "Private: what is mounted here stays here, and what others mount does not come in.", fold: readOnlyPath, item: inRoot},
-	{calls: "mount", when: mounts(unix.MS_SHARED), why: "Shared: what is mounted here appears in all copies of this mount, in other namespaces, too."},
-	{calls: "mount", when: mounts(unix.MS_PRIVATE), why: "Private: what is mounted here stays in this mount namespace, and what others mount does not come in."},
+	{calls: "mount", when: both(mounts(unix.MS_PRIVATE), inMachineFiles), why: "Private: mounts made here stay here, and none comes in.", fold: readOnlyPath, item: inRoot},
+	{calls: "mount", when: mounts(unix.MS_SHARED), why: "Shared: mounts made here appear in all copies of this mount."},
+	{calls: "mount", when: mounts(unix.MS_PRIVATE), why: "Private: mounts made here stay here, and none comes in."},
 	{calls: "mount", when: mounts(unix.MS_SLAVE), why: "Slave: what others mount comes in, and nothing goes out."},
 	{calls: "mount", when: mounts(unix.MS_UNBINDABLE), why: "Unbindable: this mount is private, and cannot be bound elsewhere."},
 	{calls: "mount", when: mounts(unix.MS_MOVE), why: "A mount moves to another place."},
@@ -77,7 +77,7 @@ var rootChapter = chapter{"root", []rule{
 	{calls: "umount2", when: hasBits(1, unix.MNT_DETACH), why: "A mount goes, with all below it. Who still uses it may finish."},
 	{calls: "umount2", why: "A mount goes away, in this mount namespace."},
 
-	{calls: "open_tree", when: hasBits(2, unix.OPEN_TREE_CLONE), why: "A copy of a mount is made that has no place yet: only this descriptor leads to it."},
+	{calls: "open_tree", when: hasBits(2, unix.OPEN_TREE_CLONE), why: "A copy of a mount, at no place yet: only a descriptor has it."},
 	{calls: "open_tree", why: "A file or folder is opened by its place in the tree of mounts, and not for reading."},
 	{calls: "move_mount", when: both(says("MOVE_MOUNT_F_EMPTY_PATH"), isNode), why: "The mount that the descriptor leads to gets its place in the new /dev.", fold: boundDevices, item: inRoot},
 	{calls: "move_mount", when: says("MOVE_MOUNT_F_EMPTY_PATH"), why: "The mount that the descriptor leads to gets this place in the tree."},
@@ -87,15 +87,15 @@ var rootChapter = chapter{"root", []rule{
 	{calls: "fsconfig", when: value(1, fsconfigCreateExcl), why: "All options are set: the kernel makes the file system, and takes none that is there already.", fold: newMount, item: words("it is made")},
 	{calls: "fsconfig", when: value(1, fsconfigReconfigure), why: "The file system gets its new options."},
 	{calls: "fsconfig", why: "An option of the file system is set: %s.", about: setting, fold: newMount, item: setting},
-	{calls: "fsmount", why: "The file system becomes a mount that has no place yet: only this descriptor leads to it.", fold: newMount, item: words("it becomes a mount")},
+	{calls: "fsmount", why: "It becomes a mount, at no place yet: only a descriptor has it.", fold: newMount, item: words("it becomes a mount")},
 	{calls: "fspick", why: "A file system that is mounted is picked, to change its options."},
 	{calls: "mount_setattr", when: says("MOUNT_ATTR_IDMAP"), why: "Files on this mount belong to other users than on disk, as a user namespace maps their ids."},
-	{calls: "mount_setattr", when: says("MOUNT_ATTR_RDONLY"), why: "The options of mounts change: nothing on them can be changed."},
-	{calls: "mount_setattr", when: says("propagation=MS_PRIVATE"), why: "Private: what is mounted here stays here, and what others mount does not come in."},
+	{calls: "mount_setattr", when: says("MOUNT_ATTR_RDONLY"), why: "What is on this mount can no longer be changed."},
+	{calls: "mount_setattr", when: says("propagation=MS_PRIVATE"), why: "Private: mounts made here stay here, and none comes in."},
 	{calls: "mount_setattr", why: "The options of mounts change."},
 	{calls: "statmount", why: "The kernel is asked what it knows of a mount."},
 
-	{calls: "pivot_root", when: at("."), why: "This folder becomes the root of the mount namespace. The old root lies on it, and can be unmounted."},
+	{calls: "pivot_root", when: at("."), why: "This folder becomes the root, with the old root on top of it."},
 	{calls: "pivot_root", why: "Another mount becomes the root of this mount namespace, and the old root moves below it."},
 	helper("fuse-overlayfs is an overlay that a program makes, for users without the right to a mount.", "fuse-overlayfs(1)", "fuse-overlayfs"),
 	helper("fusermount mounts or unmounts for an ordinary user, where a program is the file system.", "fusermount3(1)", "fusermount", "fusermount3"),
