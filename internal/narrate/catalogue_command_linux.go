@@ -30,7 +30,7 @@ var goesWithChapter = chapter{"", []rule{
 	{calls: "clone clone3 fork vfork", why: "A new process begins. This call makes no namespace for it."},
 	{calls: "unshare", when: hasBits(0, unix.CLONE_FS), why: "This thread gets a working directory and a root of its own, apart from other threads'."},
 	{calls: "unshare", why: "This thread no longer shares with the others what the flags name."},
-	{calls: "chdir", when: at("/"), why: "The working directory becomes the root directory."},
+	{calls: "chdir", when: at("/"), why: "The working directory becomes the root directory.", fold: turns, item: words("chdir /")},
 	{calls: "chdir", why: "The working directory changes: relative paths begin there."},
 	{calls: "fchdir", why: "The working directory becomes this open folder."},
 	{calls: "waitid wait4", why: "Wait until a process ends, and learn how it ended."},

@@ -33,6 +33,7 @@ const (
 	hidden       = "These are hidden: who looks finds an empty file or folder."
 	readOnlyPath = "Made read-only: each is bound to itself, and then remounted."
 	cgroupPlaces = "The cgroup trees appear in the new root."
+	turns        = "new root"
 	newMount     = "A new file system, step by step: options, then the mount."
 )
 
@@ -73,7 +74,7 @@ var rootChapter = chapter{"root", []rule{
 	{calls: "mount", when: kind("cgroup2"), why: "The tree of cgroup v2 appears: its root is that of this cgroup namespace.", man: cgroups},
 	{calls: "mount", why: "A file system is mounted, in this mount namespace."},
 
-	{calls: "umount2", when: both(at("."), hasBits(1, unix.MNT_DETACH)), why: "The mount on top here goes: after pivot_root, the old root."},
+	{calls: "umount2", when: both(at("."), hasBits(1, unix.MNT_DETACH)), why: "The mount on top here goes: after pivot_root, the old root.", fold: turns, item: words("the old root goes")},
 	{calls: "umount2", when: hasBits(1, unix.MNT_DETACH), why: "A mount goes, with all below it. Who still uses it may finish."},
 	{calls: "umount2", why: "A mount goes away, in this mount namespace."},
 
@@ -95,7 +96,7 @@ var rootChapter = chapter{"root", []rule{
 	{calls: "mount_setattr", why: "The options of mounts change."},
 	{calls: "statmount", why: "The kernel is asked what it knows of a mount."},
 
-	{calls: "pivot_root", when: at("."), why: "This folder becomes the root, with the old root on top of it."},
+	{calls: "pivot_root", when: at("."), why: "This folder becomes the root, with the old root on top of it.", fold: turns, item: words("pivot_root")},
 	{calls: "pivot_root", why: "Another mount becomes the root of this mount namespace, and the old root moves below it."},
 	helper("fuse-overlayfs is an overlay that a program makes, for users without the right to a mount.", "fuse-overlayfs(1)", "fuse-overlayfs"),
 	helper("fusermount mounts or unmounts for an ordinary user, where a program is the file system.", "fusermount3(1)", "fusermount", "fusermount3"),
