@@ -26,10 +26,14 @@ type Call struct {
 	Data   []byte
 	List   []string
 
-	// Kind is the type of file system that mount or fsopen names, the key of an
-	// fsconfig, the kind of program that a bpf loads, or as what it hangs it somewhere:
-	// Path is where. Value is the fsconfig's value, the data of a mount, the name that a
-	// prctl or keyctl gives.
+	// Kind and Value are what else a call is about, where it has such:
+	//
+	//	mount          Kind: the type of file system, Value: the data
+	//	fsopen         Kind: the type of file system
+	//	fsconfig       Kind: the key, Value: the value
+	//	bpf            Kind: which kind of program, or as what it hangs at Path
+	//	ioctl          Kind: the request, Value: the interface
+	//	prctl, keyctl  Value: the name of the thread, of the keyring
 	Kind  string
 	Value string
 

@@ -19,7 +19,9 @@ func processCalls(dir string) []attempt {
 		{"execve", vector{"/nosuch", list, 0}}, {"execve", vector{"/nosuch", 0, list}}, {"execve", vector{"/nosuch", bad, list}}, {"execve", vector{"/nosuch", vector{}, 0}}, {"execve", vector{"/nosuch", vector{"a", bad, "b"}, 0}}, {"execve", vector{bad, list, 0}}, {"execve", vector{dir, list, list}},
 		{"execveat", vector{91, "nosuch", list, list, 0}}, {"execveat", vector{here, "nosuch", list, 0, 0x1100}}, {"execveat", vector{91, "", list, 0, minus}},
 		{"clone", vector{17}}, {"wait4", vector{minus, status, 0, 0}}, {"clone", vector{0}}, {"wait4", vector{minus, 0, 0x40000000, 0}}, {"clone", vector{unix.CLONE_NEWPID | unix.CLONE_THREAD | 17}}, {"clone", vector{unix.CLONE_SIGHAND | 34}}, {"clone", vector{unix.CLONE_VFORK | unix.CLONE_FS | 17}},
+		{"clone", vector{unix.CLONE_SIGHAND | unix.CLONE_CHILD_SETTID | 17, 0, bad, bad, bad}}, {"clone", vector{unix.CLONE_SIGHAND | unix.CLONE_CHILD_CLEARTID | unix.CLONE_PARENT_SETTID, 0, bad, bad, bad}},
 		{"waitid", vector{0, 0, status, 4 | 0x01000000, 0}}, {"waitid", vector{0, 0, 0, 4, 0}}, {"waitid", vector{1, minus, status, 4, 0}}, {"waitid", vector{77, 1, 0, minus, 0}}, {"waitid", vector{3, 91, bad, 5, 0}}, {"waitid", vector{high, 0, status, 5, status}},
+		{"clone3", vector{cloneArgumentsOf(unix.CLONE_THREAD|unix.CLONE_PIDFD, bad), 88}}, {"clone3", vector{cloneArgumentsOf(unix.CLONE_THREAD|unix.CLONE_CHILD_SETTID|unix.CLONE_PARENT_SETTID|unix.CLONE_CHILD_CLEARTID, bad), 88}}, {"clone3", vector{cloneArgumentsOf(unix.CLONE_SIGHAND, 0), 88}},
 		{"clone3", vector{0, 88}}, {"clone3", vector{bad, 88}}, {"clone3", vector{0, 0}},
 		{"wait4", vector{minus, status, 1, 0}}, {"wait4", vector{1, 0, minus, status}}, {"wait4", vector{half1, bad, 3, 0}},
 		{"unshare", vector{0}}, {"unshare", vector{unix.CLONE_FILES}}, {"unshare", vector{minus}}, {"unshare", vector{unix.CLONE_NEWTIME | unix.CLONE_THREAD}}, {"unshare", vector{unix.CLONE_NEWUTS | unix.CLONE_NEWNS}},
@@ -105,4 +107,10 @@ func numbers64(values ...uint64) (b []byte) {
 		b = binary.NativeEndian.AppendUint64(b, v)
 	}
 	return b
+}
+
+// cloneArgumentsOf is struct clone_args that the kernel refuses.
+func cloneArgumentsOf(flags uint64, address uintptr) []byte {
+	pointer := uint64(address)
+	return numbers64(flags, pointer, pointer, pointer, 17, 0, 0, 0, 0, 0, 0)
 }

@@ -119,6 +119,7 @@ func sessionCalls(dir string) []attempt {
 	all := []attempt{
 		{"setpgid", vector{0, 0}}, {"setpgid", vector{minus, half1}}, {"setpgid", vector{high, 77777777}}, {"setsid", nil}, {"setsid", nil},
 		{"ioctl", vector{90, unix.TIOCSCTTY, 0}}, {"ioctl", vector{91, unix.TIOCSCTTY, minus}}, {"ioctl", vector{minus, high | unix.TIOCSCTTY, bad}}, {"ioctl", vector{90, unix.TIOCNOTTY, 0}},
+		{"ioctl", vector{90, unix.SIOCSIFFLAGS, interfaceRequest("lo", unix.IFF_UP|unix.IFF_LOOPBACK)}}, {"ioctl", vector{77, unix.SIOCSIFFLAGS, interfaceRequest("0123456789abcdef", 0)}}, {"ioctl", vector{77, unix.SIOCSIFFLAGS, 0}}, {"ioctl", vector{77, unix.SIOCSIFFLAGS, bad}},
 		{"close_range", vector{1000, half1, 0}}, {"close_range", vector{1000, minus, unix.CLOSE_RANGE_CLOEXEC | unix.CLOSE_RANGE_UNSHARE}}, {"close_range", vector{5, 3, minus}}, {"close_range", vector{minus, high + 3, high}},
 		{"keyctl", vector{unix.KEYCTL_JOIN_SESSION_KEYRING, 0}}, {"keyctl", vector{unix.KEYCTL_JOIN_SESSION_KEYRING, bad}}, {"keyctl", vector{high + unix.KEYCTL_JOIN_SESSION_KEYRING, "_ses.test"}}, {"keyctl", vector{unix.KEYCTL_JOIN_SESSION_KEYRING, ""}},
 		{"keyctl", vector{unix.KEYCTL_GET_KEYRING_ID, minus - 2, 0}}, {"keyctl", vector{unix.KEYCTL_GET_KEYRING_ID, 0, minus}},
@@ -140,4 +141,12 @@ func sessionCalls(dir string) []attempt {
 		all = append(all, attempt{"keyctl", vector{operation, bad, bad, bad, bad}})
 	}
 	return all
+}
+
+// interfaceRequest is struct ifreq.
+func interfaceRequest(name string, flags uint16) []byte {
+	b := make([]byte, 40)
+	copy(b[:unix.IFNAMSIZ], name)
+	binary.NativeEndian.PutUint16(b[unix.IFNAMSIZ:], flags)
+	return b
 }

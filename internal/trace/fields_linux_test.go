@@ -55,6 +55,8 @@ func TestFields(t *testing.T) {
 		{"prctl", vector{unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, vector{9, bad}}, fields{Length: 9}},
 		{"bpf", vector{unix.BPF_PROG_LOAD, vector{15 | 20<<32, bad, 0}, 24}, fields{Kind: "BPF_PROG_TYPE_CGROUP_DEVICE", Length: 20}},
 		{"bpf", vector{unix.BPF_PROG_ATTACH, words(uint32(fd), 0, 6, 0), 16}, fields{Kind: "BPF_CGROUP_DEVICE", Path: dir}},
+		{"ioctl", vector{fd, unix.TIOCSCTTY, 1}, fields{Path: dir, Kind: "TIOCSCTTY"}},
+		{"ioctl", vector{fd, unix.SIOCSIFFLAGS, interfaceRequest("lo", unix.IFF_UP)}, fields{Path: dir, Kind: "SIOCSIFFLAGS", Value: "lo"}},
 		{"fchown", vector{fd, 0, 0}, fields{Path: dir}},
 		{"execveat", vector{fd, "x", vector{"a"}, 0, 0}, fields{Path: "x"}},
 	} {

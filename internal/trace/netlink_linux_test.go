@@ -165,13 +165,13 @@ func TestMessages(t *testing.T) {
 	var list []string
 	for _, m := range got {
 		if m.Sequence == 12 && m.Type == unix.RTM_NEWLINK {
-			list = append(list, m.Name)
+			list = append(list, m.Text)
 			if m.Answers() {
 				t.Errorf("%s of a list answers the request", m.Name)
 			}
 		}
 	}
-	if !slices.Contains(list, "lo") || !slices.Contains(list, "eth0") {
+	if !slices.Contains(list, "interface lo") || !slices.Contains(list, "interface eth0") {
 		t.Errorf("the list of links has %q", list)
 	}
 }

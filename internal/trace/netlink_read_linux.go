@@ -159,11 +159,16 @@ func word(b []byte) string {
 	return text
 }
 
-// command is a message as a command of ip(8), which would send such a one.
+// command is a message as a command of ip(8), which would send such a one. What the
+// kernel sends is no request: it says what there is.
 func (m Message) command() string {
-	switch m.Type {
-	case unix.NLMSG_ERROR, unix.NLMSG_DONE:
+	switch {
+	case m.Type == unix.NLMSG_ERROR, m.Type == unix.NLMSG_DONE:
 		return m.result()
+	case m.Flags&unix.NLM_F_REQUEST == 0:
+		return m.tidings()
+	}
+	switch m.Type {
 	case unix.RTM_NEWLINK, unix.RTM_SETLINK:
 		return m.linkCommand()
 	case unix.RTM_DELLINK:
@@ -188,6 +193,21 @@ func (m Message) command() string {
 		return joined("ip neighbor delete", shown(m.Address), after("dev", m.Name))
 	}
 	return m.TypeName
+}
+
+// tidings are what the kernel says of an interface, an address, a route.
+func (m Message) tidings() string {
+	switch m.Type {
+	case unix.RTM_NEWLINK:
+		return joined("interface", m.object())
+	case unix.RTM_NEWADDR:
+		return joined("address", shown(m.Address), "of", m.object())
+	case unix.RTM_NEWROUTE:
+		return joined("route", shown(m.Address), after("via", m.Gateway), after("dev", m.Name))
+	case unix.RTM_NEWNEIGH:
+		return joined("neighbor", shown(m.Address), after("dev", m.Name))
+	}
+	return joined(m.TypeName, m.object())
 }
 
 func (m Message) linkCommand() string {

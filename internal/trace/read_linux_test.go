@@ -260,7 +260,6 @@ func sameEachTime(text string) string {
 		`ROUTE:\d+`:                 "ROUTE:PID",
 		`NETFILTER:\d+`:             "NETFILTER:PID",
 		`nlmsg_pid=[1-9]\d*`:        "nlmsg_pid=PID",
-		`, child_tidptr=\w+`:        "",
 		`"xxxxxxxxxxxxxxxxx+"…?`:    "LONG",
 	} {
 		text = regexp.MustCompile(pattern).ReplaceAllString(text, with)

@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -45,16 +44,31 @@ func (c *Call) readClone(v [6]uint64) []string {
 	if asked.flags&(unix.CLONE_PIDFD|unix.CLONE_PARENT_SETTID) != 0 {
 		arguments = append(arguments, "parent_tid="+left)
 	}
+	if asked.flags&unix.CLONE_SETTLS != 0 {
+		arguments = append(arguments, "tls="+left)
+	}
+	if asked.flags&(unix.CLONE_CHILD_SETTID|unix.CLONE_CHILD_CLEARTID) != 0 {
+		arguments = append(arguments, "child_tidptr="+left)
+	}
 	return arguments
 }
 
 func (c *Call) readClone3(v [6]uint64) []string {
 	asked := c.cloned()
-	text := fmt.Sprintf("{flags=%s, exit_signal=%s, …}", flags(asked.flags, cloneFlags), signalName(asked.signal))
 	if asked.unreadable {
-		text = nullOr(v[0], left)
+		return []string{nullOr(v[0], left), strconv.FormatUint(v[1], 10)}
 	}
-	return []string{text, strconv.FormatUint(v[1], 10)}
+	text := "{flags=" + flags(asked.flags, cloneFlags)
+	for _, written := range []flag{ // where the kernel writes to
+		{unix.CLONE_PIDFD, "pidfd"},
+		{unix.CLONE_CHILD_SETTID | unix.CLONE_CHILD_CLEARTID, "child_tid"},
+		{unix.CLONE_PARENT_SETTID, "parent_tid"},
+	} {
+		if asked.flags&written.value != 0 {
+			text += ", " + written.name + "=" + left
+		}
+	}
+	return []string{text + ", exit_signal=" + signalName(asked.signal) + ", …}", strconv.FormatUint(v[1], 10)}
 }
 
 func (c *Call) readHostname(v [6]uint64) []string {
