@@ -53,8 +53,8 @@ var goesWithChapter = chapter{"", []rule{
 var helpersChapter = chapter{"", []rule{
 	helper("conmon stays with the container: it holds its terminal, and notes how it ends.", "conmon(8)", "conmon"),
 	helper("This process stays with the container: it holds its streams, and notes how it ends.", "", "containerd-shim-runc-v2"),
-	helper("A runtime makes the container, as a bundle's config.json describes it.", "runc(8)", "runc"),
-	helper("A runtime makes the container, as a bundle's config.json describes it.", "crun(1)", "crun"),
+	helper("runc is a runtime: it makes, starts and ends containers.", "runc(8)", "runc"),
+	helper("crun is a runtime: it makes, starts and ends containers.", "crun(1)", "crun"),
 	helper("bwrap runs a program in new namespaces.", "bwrap(1)", "bwrap"),
 	helper("unshare runs a program in new namespaces.", "unshare(1)", "unshare"),
 	helper("nsenter runs a program in the namespaces of others.", "nsenter(1)", "nsenter"),

@@ -14,12 +14,12 @@ import (
 // networkChapter is interfaces, addresses and routes, which programs make by messages to
 // the kernel (rtnetlink(7)), and the firewall, for which they run a tool.
 var networkChapter = chapter{"network", []rule{
-	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("bridge")), why: "A new bridge, %s: a switch made of software.", about: link, man: rtnetlink, fold: messages, item: messageText},
-	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("veth"), toProcess), why: "A virtual cable from %s into another network.", about: link, man: "veth(4)", fold: messages, item: messageText},
+	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("bridge")), why: "A new bridge appears, %s: a switch made of software.", about: link, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("veth"), toNamespace), why: "A virtual cable goes from %s into another network.", about: link, man: "veth(4)", fold: messages, item: messageText},
 	{calls: sending, when: both(message(unix.RTM_NEWLINK), makes("veth")), why: "A virtual cable: what goes in at %s comes out at the other end.", about: link, man: "veth(4)", fold: messages, item: messageText},
-	{calls: sending, when: both(message(unix.RTM_NEWLINK), makesAny), why: "A new network interface: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
-	{calls: sending, when: both(changesLink, toProcess), why: "The interface %s moves to the network namespace of another process.", about: link, man: rtnetlink, fold: messages, item: messageText},
-	{calls: sending, when: both(changesLink, toBridge), why: "An interface is plugged into a bridge: %s.", about: plugged, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: both(message(unix.RTM_NEWLINK), makesAny), why: "A new network interface appears: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: both(changesLink, toNamespace), why: "The interface %s moves into another network namespace.", about: link, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: both(changesLink, toBridge), why: "An interface is plugged into another: %s.", about: plugged, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: both(changesLink, comesUp, isLoopback), why: "The loopback interface goes up: now 127.0.0.1 answers.", man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: both(changesLink, comesUp), why: "The interface %s is switched on.", about: link, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: both(changesLink, goesDown), why: "The interface %s is switched off.", about: link, man: rtnetlink, fold: messages, item: messageText},
@@ -29,7 +29,7 @@ var networkChapter = chapter{"network", []rule{
 	{calls: sending, when: message(unix.RTM_NEWADDR), why: "An interface gets an address: %s.", about: addressed, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: message(unix.RTM_DELADDR), why: "An interface loses an address: %s.", about: addressed, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: both(message(unix.RTM_NEWROUTE), isDefault), why: "What has no other way goes to the gateway %s.", about: gateway, man: rtnetlink, fold: messages, item: messageText},
-	{calls: sending, when: message(unix.RTM_NEWROUTE), why: "Which way packets for these addresses go: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
+	{calls: sending, when: message(unix.RTM_NEWROUTE), why: "Packets for these addresses go this way: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: message(unix.RTM_DELROUTE), why: "A way for packets goes: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
 	{calls: sending, when: changesNetwork, why: "A message to the kernel changes the network: %s.", about: messageText, man: rtnetlink, fold: messages, item: messageText},
 
@@ -46,7 +46,7 @@ var networkChapter = chapter{"network", []rule{
 	helper("ip shows or changes interfaces, addresses and routes.", "ip(8)", "ip"),
 	helper("tc shows or changes how packets are queued.", "tc(8)", "tc"),
 
-	{calls: execs, when: both(runs("nft"), inRules("masquerade"), inRules("drop")), why: "Outward with the host's address, inward no new connections.", man: "nft(8)"},
+	{calls: execs, when: both(runs("nft"), inRules("masquerade"), inRules("drop")), why: "Out with the host's address: no new connections come in.", man: "nft(8)"},
 	{calls: execs, when: both(runs("nft"), inRules("masquerade")), why: masquerades, man: "nft(8)"},
 	{calls: execs, when: both(runs("nft"), inRules("delete", "flush")), why: "Rules of the firewall go.", man: "nft(8)"},
 	{calls: execs, when: both(runs("nft"), inRules("list")), why: "nft lists rules of the firewall.", man: "nft(8)"},
@@ -55,14 +55,14 @@ var networkChapter = chapter{"network", []rule{
 	{calls: execs, when: both(runsIPTables, argument("-C", "--check")), why: "Is this rule of the firewall there already?", man: "iptables(8)", fold: firewall, item: ruleText},
 	{calls: execs, when: both(runsIPTables, argument("-S", "-L", "--list-rules", "--list", "-V", "--version")), why: "iptables is only asked, and changes nothing.", man: "iptables(8)", fold: firewall, item: ruleText},
 	{calls: execs, when: both(runsIPTables, argument("-D", "--delete", "-F", "--flush", "-X", "--delete-chain")), why: "Rules of the firewall go.", man: "iptables(8)", fold: firewall, item: ruleText},
-	{calls: execs, when: both(runsIPTables, argument("-N", "--new-chain")), why: "A new chain: a list of rules that others can jump to.", man: "iptables(8)", fold: firewall, item: ruleText},
-	{calls: execs, when: both(runsIPTables, argument("-P", "--policy")), why: "What becomes of packets that no rule of this chain decides on.", man: "iptables(8)", fold: firewall, item: ruleText},
+	{calls: execs, when: both(runsIPTables, argument("-N", "--new-chain")), why: "A new chain begins: a list of rules that others can jump to.", man: "iptables(8)", fold: firewall, item: ruleText},
+	{calls: execs, when: both(runsIPTables, argument("-P", "--policy")), why: "This says what becomes of packets that no rule decides on.", man: "iptables(8)", fold: firewall, item: ruleText},
 	{calls: execs, when: both(runsIPTables, argument("MASQUERADE")), why: masquerades, man: "iptables(8)", fold: firewall, item: ruleText},
 	{calls: execs, when: both(runsIPTables, argument("SNAT")), why: "Packets that leave get another sender's address.", man: "iptables(8)", fold: firewall, item: ruleText},
-	{calls: execs, when: both(runsIPTables, argument("DNAT", "REDIRECT")), why: "Packets for one port go to another address or port: a published port.", man: "iptables(8)", fold: firewall, item: ruleText},
+	{calls: execs, when: both(runsIPTables, argument("DNAT", "REDIRECT")), why: "Packets get another destination, as for a published port.", man: "iptables(8)", fold: firewall, item: ruleText},
 	{calls: execs, when: both(runsIPTables, argument("ACCEPT")), why: "These packets may pass.", man: "iptables(8)", fold: firewall, item: ruleText},
 	{calls: execs, when: both(runsIPTables, argument("DROP", "REJECT")), why: "These packets may not pass.", man: "iptables(8)", fold: firewall, item: ruleText},
-	{calls: execs, when: both(runsIPTables, argument("-A", "--append", "-I", "--insert")), why: "A rule: which packets go to which chain.", man: "iptables(8)", fold: firewall, item: ruleText},
+	{calls: execs, when: both(runsIPTables, argument("-A", "--append", "-I", "--insert")), why: "A new rule says which packets go to which chain.", man: "iptables(8)", fold: firewall, item: ruleText},
 	{calls: execs, when: runsIPTables, why: "iptables changes rules of the firewall.", man: "iptables(8)", fold: firewall, item: ruleText},
 }}
 
@@ -109,14 +109,14 @@ func makes(kind string) condition {
 }
 
 var (
-	makesAny   = about(func(m *trace.Message) bool { return m.Kind != "" && m.Flags&unix.NLM_F_CREATE != 0 })
-	toProcess  = about(func(m *trace.Message) bool { return m.PID != 0 })
-	toBridge   = about(func(m *trace.Message) bool { return m.Master != "" })
-	comesUp    = about(func(m *trace.Message) bool { return m.Up })
-	goesDown   = about(func(m *trace.Message) bool { return m.Down })
-	isLoopback = about(func(m *trace.Message) bool { return m.Name == "lo" })
-	ofGroup    = about(func(m *trace.Message) bool { return m.Name == "" && m.Index == 0 })
-	isDefault  = about(func(m *trace.Message) bool { return m.Gateway != "" && m.Address == "default" })
+	makesAny    = about(func(m *trace.Message) bool { return m.Kind != "" && m.Flags&unix.NLM_F_CREATE != 0 })
+	toNamespace = about(func(m *trace.Message) bool { return m.PID != 0 || m.Namespace != "" })
+	toBridge    = about(func(m *trace.Message) bool { return m.Master != "" })
+	comesUp     = about(func(m *trace.Message) bool { return m.Up })
+	goesDown    = about(func(m *trace.Message) bool { return m.Down })
+	isLoopback  = about(func(m *trace.Message) bool { return m.Name == "lo" })
+	ofGroup     = about(func(m *trace.Message) bool { return m.Name == "" && m.Index == 0 })
+	isDefault   = about(func(m *trace.Message) bool { return m.Gateway != "" && m.Address == "default" })
 )
 
 // link is the interface that a message is about.

@@ -37,7 +37,7 @@ var privilegesChapter = chapter{"privileges", []rule{
 	{calls: "setfsuid", why: "Files are opened with the rights of user %s.", about: id(0), fold: ids, item: named("user for files")},
 	{calls: "setfsgid", why: "Files are opened with the rights of group %s.", about: id(0), fold: ids, item: named("group for files")},
 	{calls: "setgroups", when: value(0, 0), why: "This process gives up all further groups.", fold: ids, item: words("no further groups")},
-	{calls: "setgroups", why: "The further groups that this process is in.", fold: ids, item: someGroups},
+	{calls: "setgroups", why: "This process gets these further groups.", fold: ids, item: someGroups},
 
 	{calls: "keyctl", why: "Another session keyring: the starter's keys are not in it."},
 	{calls: writing, when: both(ofProcess, file("exec"), below("/attr/")), why: "The next execve puts the program under this label of AppArmor or SELinux.", man: "proc(5)"},

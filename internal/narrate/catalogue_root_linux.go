@@ -17,8 +17,8 @@ var devicesChapter = chapter{"devices", []rule{
 	{calls: "mount", when: both(mountsBind, isNode), why: "A device appears in the new /dev, too: it is the same one.", fold: boundDevices, item: inRoot},
 	{calls: "mount", when: both(mountsNew, kind("tmpfs"), file("dev")), why: "A new, empty /dev: none of the machine's devices is in it.", man: "tmpfs(5)", fold: newDev, item: inRoot},
 	{calls: "mount", when: both(mountsNew, kind("devpts")), why: "A new /dev/pts: the terminals in it are in no other.", man: "pts(4)", fold: newDev, item: inRoot},
-	{calls: "mount", when: both(mountsNew, kind("tmpfs"), file("shm")), why: "A new /dev/shm, for POSIX shared memory.", man: "shm_overview(7)", fold: newDev, item: inRoot},
-	{calls: "mount", when: both(mountsNew, kind("mqueue")), why: "The POSIX message queues of this IPC namespace, as files.", man: "mq_overview(7)", fold: newDev, item: inRoot},
+	{calls: "mount", when: both(mountsNew, kind("tmpfs"), file("shm")), why: "A new, empty /dev/shm serves for POSIX shared memory.", man: "shm_overview(7)", fold: newDev, item: inRoot},
+	{calls: "mount", when: both(mountsNew, kind("mqueue")), why: "The POSIX message queues of this IPC namespace appear as files.", man: "mq_overview(7)", fold: newDev, item: inRoot},
 
 	{calls: "mknod mknodat", when: isDevice, why: "A device node: its two numbers name the driver behind it.", fold: newNodes, item: inRoot},
 	{calls: "mknod mknodat", why: "A special file appears in /dev.", item: inRoot},
@@ -29,7 +29,7 @@ const (
 	boundDevices = "Devices that are there appear in the new /dev, one by one."
 	newDev       = "new /dev"
 	newNodes     = "Device nodes: the two numbers of each name its driver."
-	newLinks     = "Names in /dev that lead elsewhere."
+	newLinks     = "These names in /dev lead elsewhere."
 	hidden       = "These are hidden: who looks finds an empty file or folder."
 	readOnlyPath = "Made read-only: each is bound to itself, and then remounted."
 	cgroupPlaces = "The cgroup trees appear in the new root."
@@ -78,7 +78,7 @@ var rootChapter = chapter{"root", []rule{
 	{calls: "umount2", when: hasBits(1, unix.MNT_DETACH), why: "A mount goes, with all below it. Who still uses it may finish."},
 	{calls: "umount2", why: "A mount goes away, in this mount namespace."},
 
-	{calls: "open_tree", when: hasBits(2, unix.OPEN_TREE_CLONE), why: "A copy of a mount, at no place yet: only a descriptor has it."},
+	{calls: "open_tree", when: hasBits(2, unix.OPEN_TREE_CLONE), why: "A mount is copied, to no place yet: only a descriptor has it."},
 	{calls: "open_tree", why: "A file or folder is opened by its place in the tree of mounts, and not for reading."},
 	{calls: "move_mount", when: both(says("MOVE_MOUNT_F_EMPTY_PATH"), isNode), why: "The mount that the descriptor leads to gets its place in the new /dev.", fold: boundDevices, item: inRoot},
 	{calls: "move_mount", when: says("MOVE_MOUNT_F_EMPTY_PATH"), why: "The mount that the descriptor leads to gets this place in the tree."},
