@@ -28,6 +28,7 @@ type speaker struct {
 type printer struct {
 	out     *output
 	short   bool
+	label   int  // columns of the left column
 	columns int  // of text in a line
 	rows    int  // written of the block that was begun last
 	open    int  // columns written of a line that is not ended
@@ -37,7 +38,7 @@ type printer struct {
 // look asks how wide the terminal is now: it may have been resized.
 func (p *printer) look() {
 	width, _ := p.out.size()
-	p.columns = max(minWidth, min(maxWidth, width)) - labelWidth - 2
+	p.columns = max(minWidth, min(maxWidth, width)) - p.label - 2
 }
 
 // line is one line of text, and how many columns it takes.
@@ -125,23 +126,26 @@ func (p *printer) margin(s speaker) string {
 	switch p.rows {
 	case 0:
 		text, style = fmt.Sprintf("%s %d", s.side, s.pid), labels[s.side]
+		if len(text) > p.label {
+			text = fmt.Sprintf("%.4s. %d", s.side, s.pid)
+		}
 	case 1:
 		text, style = s.where, faintStyle
 		if s.outside != 0 && s.outside != s.pid {
-			text = fmt.Sprintf("%d outside", s.outside)
+			text = fmt.Sprintf("= %d", s.outside)
 		}
 	case 2:
 		if s.outside != 0 && s.outside != s.pid {
 			text, style = s.where, faintStyle
 		}
 	}
-	if text != "" && len(text)+2 <= labelWidth {
+	if text != "" && len(text)+2 <= p.label {
 		text = " " + text + " "
 	}
-	if len(text) > labelWidth {
-		text = text[:labelWidth]
+	if len(text) > p.label {
+		text = text[:p.label]
 	}
-	space := strings.Repeat(" ", labelWidth-len(text))
+	space := strings.Repeat(" ", p.label-len(text))
 	if text != "" {
 		text = style.Sprint(text)
 	}

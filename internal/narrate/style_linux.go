@@ -9,6 +9,7 @@ const (
 	maxWidth     = 100
 	minWidth     = 40
 	labelWidth   = 17 // "container 4194304": pid_max has seven digits
+	narrowLabel  = 13 // "cont. 4194304", where the calls are many
 )
 
 // Bright text on a colored ground reads well on a dark screen, on a light
