@@ -113,7 +113,7 @@ func (w *watcher) answer(t *told, child *trace.Process) {
 		w.print.json(w.record(t))
 		return
 	}
-	if t.folded && w.foldIn(t) {
+	if t.hidden && w.hides(t) || t.folded && w.foldIn(t) {
 		return
 	}
 	if t.command && t.call.Errno() == 0 {

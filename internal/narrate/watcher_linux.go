@@ -70,6 +70,7 @@ type told struct {
 	chapter  string
 	behind   string // what a path through /proc/self/fd leads to, in words
 	missing  bool   // an execve of a file that is not there
+	hidden   bool   // a step that only carries the story on: the text leaves it out, if it works
 	folded   bool   // told in one block with the calls before it
 	receives bool   // it may bring the answer to a netlink message
 	byGo     bool   // made by Go's way to start a program
@@ -116,7 +117,10 @@ func become(source string) {
 	unix.Close(leaveFD)
 	to := newOutput(narrateFD)
 	colors(to.colored(b.Settings))
-	w.print = &printer{out: to, short: b.Settings.Short}
+	w.print = &printer{out: to, short: b.Settings.Short, label: labelWidth}
+	if !w.Lesson {
+		w.print.label = narrowLabel
+	}
 	group, _ := unix.Getpgid(host)
 	w.pause = newPause(b.Settings.Pause, group, w.print)
 	w.pause.processes = w.processes
@@ -353,14 +357,15 @@ func (w *watcher) cast(t *told) {
 	}
 	if !w.Lesson {
 		w.place(t)
+		t.hidden = !w.JSON() && w.isHelpers(t)
 	}
 }
 
 // announce says why a call is made and what the kernel is asked, before it is.
 // The board stands before the command.
 func (w *watcher) announce(t *told) {
-	if !w.Lesson && w.fold.takes(t) {
-		t.folded = true
+	if !w.Lesson && (t.hidden || w.fold.takes(t)) {
+		t.folded = !t.hidden
 		w.make(t)
 		return
 	}
