@@ -143,7 +143,7 @@ func (p *printer) margin(s speaker) string {
 		text = " " + text + " "
 	}
 	if len(text) > p.label {
-		text = text[:p.label]
+		text = "" // part of it would be another place
 	}
 	space := strings.Repeat(" ", p.label-len(text))
 	if text != "" {

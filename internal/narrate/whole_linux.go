@@ -223,8 +223,10 @@ func (w *watcher) tellWhole(t *told, call string) {
 // compact is a call in one line, with room for a short answer, or in two where these
 // tell what matters most. What does not fit is left out: -json has all of it.
 func compact(t *told, call string, width int) string {
-	const answer = len(" = -1")
-	most := width - answer
+	most := width - len(" = -1")
+	if len(t.call.Messages) > 0 {
+		most -= len(" answered: done")
+	}
 	if t.isExecve() || t.call.MakesProcess() {
 		most += width
 	}
@@ -270,7 +272,7 @@ func (w *watcher) answerWhole(t *told, child *trace.Process, style *color.Color,
 	}
 	all := p.lines(style, text)
 	last := &all[len(all)-1]
-	if page := "  " + toType(t.entry.man); p.open+1+last.columns+len(page) <= p.columns {
+	if page := "  " + toType(t.entry.man); len(t.call.Messages) == 0 && p.open+1+last.columns+len(page) <= p.columns {
 		last.styled += faintStyle.Sprint(page)
 		last.columns += len(page)
 	}
