@@ -410,6 +410,7 @@ func (w *watcher) tellAnswer(t, sent *told, m trace.Message) {
 	}
 	if w.JSON() {
 		t.speaker = w.speakerOf(t.thread, reason{})
+		t.entry.man = "rtnetlink(7)"
 		t.reason.why = fmt.Sprintf("The kernel answers message %d: %s.", m.Sequence, text)
 		w.print.json(w.record(t))
 		return
