@@ -53,7 +53,7 @@ func (w Whole) said(narrated []Narrated) []processAccount {
 	byProcess := map[int]processAccount{}
 	for _, n := range narrated {
 		line := w.line(n.Call, n.Args, n.Ret, n.Errno)
-		if n.Errno != interrupted && (w.Races == nil || !w.Races(line)) {
+		if n.Call != "" && n.Errno != interrupted && (w.Races == nil || !w.Races(line)) {
 			byProcess[n.Host] = append(byProcess[n.Host], line)
 		}
 	}
@@ -147,6 +147,8 @@ func differ(said, made processAccount) (problems []string) {
 }
 
 var (
+	straceNote = regexp.MustCompile(` /\* [^*]* \*/`)
+	filterAt   = regexp.MustCompile(`filter=0x[0-9a-f]+`)
 	anyPid     = regexp.MustCompile(`(si_pid=|<pid:|/proc/|ns_pid=|nlmsg_pid=|nlmsg_seq=)\d+`)
 	message    = regexp.MustCompile(`nlmsg_type=\S+, nlmsg_flags=[^,]+`)
 	ofItsPath  = regexp.MustCompile(`fd/\d+`)
@@ -159,6 +161,7 @@ var (
 // messages there are only the types and flags: strace does not decode those of another
 // network namespace. How they are decoded is tested where that is done.
 func (w Whole) line(name, args string, ret int, errno string) string {
+	args = straceNote.ReplaceAllString(filterAt.ReplaceAllString(args, "filter=…"), "")
 	if strings.HasPrefix(name, "recv") {
 		args = "…, [nlmsg_type=NLMSG_ERROR, …], …"
 	}
