@@ -280,6 +280,7 @@ var (
 		{printed(call("mount_setattr"), "{attr_set=MOUNT_ATTR_IDMAP, …}"), "Files on this mount belong"},
 		{printed(call("mount_setattr"), "{attr_set=MOUNT_ATTR_RDONLY|MOUNT_ATTR_NOSUID, …}"), "What is on this mount can no longer"},
 		{printed(call("mount_setattr"), "{attr_set=0, attr_clr=0, propagation=MS_PRIVATE, …}"), "Private"},
+		{printed(call("mount_setattr"), "{attr_set=0, attr_clr=MOUNT_ATTR_RDONLY, …}"), "The options of mounts change."},
 		{call("mount_setattr"), "The options of mounts change."},
 		{call("statmount"), "The kernel is asked"},
 		{aboutPath("pivot_root", "."), "This folder becomes"},

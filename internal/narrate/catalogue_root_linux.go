@@ -90,8 +90,8 @@ var rootChapter = chapter{"root", []rule{
 	{calls: "fsconfig", why: "An option of the file system is set: %s.", about: setting, fold: newMount, item: setting},
 	{calls: "fsmount", why: "It becomes a mount, at no place yet: only a descriptor has it.", fold: newMount, item: words("it becomes a mount")},
 	{calls: "fspick", why: "A file system that is mounted is picked, to change its options."},
-	{calls: "mount_setattr", when: says("MOUNT_ATTR_IDMAP"), why: "Files on this mount belong to other users than on disk, as a user namespace maps their ids."},
-	{calls: "mount_setattr", when: says("MOUNT_ATTR_RDONLY"), why: "What is on this mount can no longer be changed."},
+	{calls: "mount_setattr", when: setsAttribute("MOUNT_ATTR_IDMAP"), why: "Files on this mount belong to other users than on disk, as a user namespace maps their ids."},
+	{calls: "mount_setattr", when: setsAttribute("MOUNT_ATTR_RDONLY"), why: "What is on this mount can no longer be changed."},
 	{calls: "mount_setattr", when: says("propagation=MS_PRIVATE"), why: "Private: mounts made here stay here, and none comes in."},
 	{calls: "mount_setattr", why: "The options of mounts change."},
 	{calls: "statmount", why: "The kernel is asked what it knows of a mount."},
@@ -154,6 +154,15 @@ func isMask(c *trace.Call) bool {
 }
 
 func hasUpper(c *trace.Call) bool { return strings.Contains(","+c.Value, ",upperdir=") }
+
+// setsAttribute is true of a mount_setattr that sets this, and does not clear it.
+func setsAttribute(name string) condition {
+	return func(c *trace.Call) bool {
+		_, set, _ := strings.Cut(c.Text(), "attr_set=")
+		set, _, _ = strings.Cut(set, ",")
+		return strings.Contains(set, name)
+	}
+}
 
 // isDevice is true of a mknod that makes a node of a device.
 func isDevice(c *trace.Call) bool {

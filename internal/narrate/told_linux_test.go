@@ -99,7 +99,7 @@ func TestIsToldOfWholePrograms(t *testing.T) {
 	question := call("sendmsg")
 	question.Messages = []trace.Message{{Type: unix.RTM_GETADDR}, {Type: unix.NLMSG_DONE}}
 	device, other := call("bpf", unix.BPF_PROG_LOAD), call("bpf", unix.BPF_PROG_LOAD)
-	device.Arguments, other.Arguments = []string{"{prog_type=BPF_PROG_TYPE_CGROUP_DEVICE}"}, []string{"{prog_type=BPF_PROG_TYPE_SOCKET_FILTER}"}
+	device.Kind, other.Kind = "BPF_PROG_TYPE_CGROUP_DEVICE", "BPF_PROG_TYPE_SOCKET_FILTER"
 
 	for _, test := range []struct {
 		call  *trace.Call
