@@ -61,14 +61,14 @@ func (f *fold) text() string {
 
 // unfold ends the row, and tells what was in it.
 func (w *watcher) unfold() {
-	text, s := w.fold.text(), w.fold.speaker
+	text, s, count := w.fold.text(), w.fold.speaker, w.fold.count
 	w.fold = fold{}
 	if text == "" {
 		return
 	}
 	w.print.look()
 	if w.Settings.Short {
-		text = cut(text, w.print.columns)
+		text = fmt.Sprintf("(+%d)", count)
 	}
 	w.print.more(s, w.print.lines(plainStyle, text))
 }

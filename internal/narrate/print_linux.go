@@ -22,6 +22,18 @@ type speaker struct {
 	pid     int    // as this side sees it
 	outside int    // as who watches sees it, 0 in lessons
 	where   string // main.go:48, "" for a call that was made elsewhere
+	chapter string // that begins here, "" for none; never in lessons
+}
+
+// below is what stands below the speaker, from the first line on.
+func (s speaker) below() (texts []string) {
+	if s.chapter != "" {
+		texts = append(texts, s.chapter)
+	}
+	if s.outside != 0 && s.outside != s.pid {
+		texts = append(texts, fmt.Sprintf("= %d", s.outside))
+	}
+	return append(texts, s.where)
 }
 
 // printer writes blocks of lines with a left column.
@@ -54,13 +66,6 @@ func (p *printer) lines(style *color.Color, text string) (all []line) {
 		all = append(all, line{style.Sprint(part), columns(part), strings.HasPrefix(part, "  ")})
 	}
 	return all
-}
-
-// rule is a line with a heading.
-func (p *printer) rule(title string) line {
-	text := "── " + title + " "
-	text += strings.Repeat("─", max(0, p.columns-columns(text)))
-	return line{styled: callStyle.Sprint(text), columns: p.columns}
 }
 
 // begin writes the first lines of a speaker's block.
@@ -119,24 +124,19 @@ func (p *printer) freshLine() string {
 	return strings.Repeat(" ", width) + "\r"
 }
 
-// margin is what stands left of a line: in a block's first line who speaks, in
-// its second from where or the number outside, and a bar in the speaker's color.
+// margin is what stands left of a line: in a block's first line who speaks, below that
+// the chapter that begins, the number outside, and from where, as far as there are lines;
+// and a bar in the speaker's color.
 func (p *printer) margin(s speaker) string {
-	text, style := "", plainStyle
-	switch p.rows {
-	case 0:
+	text, style := "", faintStyle
+	if p.rows == 0 {
 		text, style = fmt.Sprintf("%s %d", s.side, s.pid), labels[s.side]
 		if len(text) > p.label {
 			text = fmt.Sprintf("%.4s. %d", s.side, s.pid)
 		}
-	case 1:
-		text, style = s.where, faintStyle
-		if s.outside != 0 && s.outside != s.pid {
-			text = fmt.Sprintf("= %d", s.outside)
-		}
-	case 2:
-		if s.outside != 0 && s.outside != s.pid {
-			text, style = s.where, faintStyle
+	} else if below := s.below(); p.rows <= len(below) {
+		if text = below[p.rows-1]; text == s.chapter {
+			style = callStyle
 		}
 	}
 	if text != "" && len(text)+2 <= p.label {

@@ -197,25 +197,28 @@ func (w *watcher) noCommand() {
 // JSON reports whether records are printed, and no text.
 func (w *watcher) JSON() bool { return w.Settings.JSON }
 
-// tellWhole writes why a call is made, and the call: under the heading of its chapter,
-// and with room for the answer in the same line. With -short it is one line.
+// tellWhole writes why a call is made, and the call: beside the name of a chapter that
+// begins with it, and with room for the answer in the same line. With -short it is one line.
 func (w *watcher) tellWhole(t *told, call string) {
 	p := w.print
-	if p.short {
-		text := cut(t.call.Name()+": "+firstWords(t.reason.why, p.columns-columns(t.call.Name())-2), p.columns)
-		p.begin(t.speaker, []line{{styled: text, columns: columns(text)}}, false)
-		return
-	}
-	var all []line
-	if t.chapter != w.headings[t.speaker.side] {
-		w.headings[t.speaker.side] = t.chapter
-		all = append(all, p.rule(t.chapter))
-	}
 	why := t.reason.why
 	if strings.HasSuffix(t.entry.fold, ".") { // it says what a row of calls does together
 		why = t.entry.fold
 	}
-	all = append(all, p.lines(plainStyle, why)...)
+	if p.short {
+		most := p.columns
+		if t.entry.fold != "" {
+			most -= len(" (+99)")
+		}
+		text := cut(t.call.Name()+": "+firstWords(why, most-columns(t.call.Name())-2), most)
+		p.begin(t.speaker, []line{{styled: text, columns: columns(text)}}, t.entry.fold != "")
+		return
+	}
+	if t.chapter != w.headings[t.speaker.side] {
+		w.headings[t.speaker.side] = t.chapter
+		t.speaker.chapter = t.chapter
+	}
+	all := p.lines(plainStyle, why)
 	all = append(all, p.lines(callStyle, compact(t, call, p.columns))...)
 	p.begin(t.speaker, all, !t.command && !w.pause.on && !(t.waits && w.began))
 }
@@ -267,8 +270,8 @@ func shortPaths(text string) string {
 // manual to read where there is room for that.
 func (w *watcher) answerWhole(t *told, child *trace.Process, style *color.Color, text string) {
 	p := w.print
-	if p.short && t.call.Errno() == 0 && !t.waits {
-		return
+	if t.call.Errno() == 0 && (p.short && !t.waits || w.spoken != t && t.isExecve()) {
+		return // what the new program does shows that it runs
 	}
 	all := p.lines(style, text)
 	last := &all[len(all)-1]
@@ -277,8 +280,8 @@ func (w *watcher) answerWhole(t *told, child *trace.Process, style *color.Color,
 		last.columns += len(page)
 	}
 	facts := w.seen(t, child)
-	if n := len(facts); n > 1 && t.call.MakesProcess() {
-		facts = facts[n-1:] // the namespaces are on the board
+	if t.call.MakesProcess() {
+		facts = nil // its numbers stand beside what it does, its namespaces on the board
 	}
 	if t.behind != "" {
 		facts = append(facts, t.behind)
