@@ -164,7 +164,8 @@ func (c *container) findGroup() error {
 	c.group, c.spec.Linux.Cgroup = group, group
 	joins := slices.ContainsFunc(group.Trees, func(t cgroup.Tree) bool { return !t.V2 })
 	c.spec.Linux.JoinCgroup = joins && !c.spec.has("user") // root there has no right to the host's files
-	c.spec.Mounts = append(c.spec.Mounts, cgroupMounts(group)...)
+	below := slices.IndexFunc(c.spec.Mounts, func(m mounts.Mount) bool { return m.Destination == "/sys" }) + 1
+	c.spec.Mounts = slices.Insert(c.spec.Mounts, below, cgroupMounts(group)...)
 	return nil
 }
 

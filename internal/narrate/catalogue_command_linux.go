@@ -9,7 +9,7 @@ import (
 // What is said of an execve of the program itself.
 const (
 	startsAgain  = "The new process starts this program once more, as the container's side."
-	startsItself = "This process starts its own program once more, from the beginning."
+	startsItself = "The same program starts once more, from its beginning."
 )
 
 // commandChapter is what a container is made for.

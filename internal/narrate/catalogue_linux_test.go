@@ -212,10 +212,10 @@ func TestRows(t *testing.T) {
 		call          *trace.Call
 		chapter, item string
 	}{
-		{call("prctl", unix.PR_CAPBSET_DROP, unix.CAP_SYS_BOOT), "privileges", "CAP_SYS_BOOT"},
-		{bind("/dev/null", "/r/dev/zero", 0), "devices", "/dev/zero"},
-		{bind("/dev/null", "/proc/kcore", 0), "root", "/proc/kcore"},
-		{mount("tmpfs", "/sys/firmware", "", unix.MS_RDONLY), "root", "/sys/firmware"},
+		{call("prctl", unix.PR_CAPBSET_DROP, unix.CAP_SYS_BOOT), "privileges", "SYS_BOOT"},
+		{bind("/dev/null", "/r/dev/zero", 0), "devices", "zero"},
+		{bind("/dev/null", "/proc/kcore", 0), "root", "kcore"},
+		{mount("tmpfs", "/sys/firmware", "", unix.MS_RDONLY), "root", "firmware"},
 		{bind("/proc/bus", "/proc/bus", 0), "root", "/proc/bus"},
 		{bind("none", "/proc/bus", unix.MS_REMOUNT|unix.MS_RDONLY), "root", "/proc/bus"},
 		{write("/proc/7/uid_map", "0 1000 1\n"), "namespaces", "uid_map 0 1000 1"},
@@ -223,7 +223,7 @@ func TestRows(t *testing.T) {
 		{call("setresuid", 7, 7, 7), "privileges", "user 7"},
 		{call("setgroups", 0), "privileges", "no further groups"},
 		{call("setns", 3, unix.CLONE_NEWNET), "namespaces", "network"},
-		{linked("symlinkat", "/proc/self/fd", "/r/dev/fd"), "devices", "/dev/fd"},
+		{linked("symlinkat", "/proc/self/fd", "/r/dev/fd"), "devices", "fd"},
 		{netlink(trace.Message{Type: unix.RTM_NEWADDR, Text: "10.0.0.2/24 to eth0"}), "network", "10.0.0.2/24 to eth0"},
 		{run("/usr/sbin/iptables", "-S"), "network", "iptables -S"},
 	} {

@@ -1,6 +1,8 @@
 package narrate
 
 import (
+	"strings"
+
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -10,9 +12,9 @@ import (
 
 // privilegesChapter are what a process may do, and which it gives up.
 var privilegesChapter = chapter{"privileges", []rule{
-	{calls: "prctl", when: option(unix.PR_CAPBSET_DROP), why: "No program file brings %s.", about: dropped, man: capabilitiesPage, fold: bounding, item: capability(1)},
-	{calls: "prctl", when: both(option(unix.PR_CAP_AMBIENT), value(1, unix.PR_CAP_AMBIENT_RAISE)), why: "An execve of an ordinary program keeps %s.", about: capability(2), man: capabilitiesPage, fold: raised, item: capability(2)},
-	{calls: "prctl", when: both(option(unix.PR_CAP_AMBIENT), value(1, unix.PR_CAP_AMBIENT_LOWER)), why: "An execve keeps %s no longer by the ambient set.", about: capability(2), man: capabilitiesPage, fold: lowered, item: capability(2)},
+	{calls: "prctl", when: option(unix.PR_CAPBSET_DROP), why: "No program file brings %s.", about: dropped, man: capabilitiesPage, fold: bounding, item: shortCapability(1)},
+	{calls: "prctl", when: both(option(unix.PR_CAP_AMBIENT), value(1, unix.PR_CAP_AMBIENT_RAISE)), why: "An execve of an ordinary program keeps %s.", about: capability(2), man: capabilitiesPage, fold: raised, item: shortCapability(2)},
+	{calls: "prctl", when: both(option(unix.PR_CAP_AMBIENT), value(1, unix.PR_CAP_AMBIENT_LOWER)), why: "An execve keeps %s no longer by the ambient set.", about: capability(2), man: capabilitiesPage, fold: lowered, item: shortCapability(2)},
 	{calls: "prctl", when: option(unix.PR_CAP_AMBIENT), why: "An execve keeps no capabilities by the ambient set: it is empty.", man: capabilitiesPage},
 	{calls: "capset", when: keepsNone, why: "This process gives up all its capabilities.", man: capabilitiesPage},
 	{calls: "capset", why: "This process has these capabilities now, and no others.", man: capabilitiesPage},
@@ -103,6 +105,11 @@ var allows = map[string]string{
 // capability is the name of the one whose number is argument number i.
 func capability(i int) text {
 	return func(c *trace.Call) string { return trace.CapabilityName(int(min(c.Values[i], 64))) }
+}
+
+// shortCapability is its name without CAP_, for a row of them.
+func shortCapability(i int) text {
+	return func(c *trace.Call) string { return strings.TrimPrefix(capability(i)(c), "CAP_") }
 }
 
 // dropped is the capability that leaves the bounding set, and what it is for.

@@ -228,9 +228,9 @@ func (w *watcher) tellWhole(t *told, call string) {
 func compact(t *told, call string, width int) string {
 	most := width - len(" = -1")
 	if len(t.call.Messages) > 0 {
-		most -= len(" answered: done")
+		most -= len("23 answered: done")
 	}
-	if t.isExecve() || t.call.MakesProcess() {
+	if t.command || t.call.MakesProcess() {
 		most += width
 	}
 	switch c := t.call; {
@@ -241,7 +241,7 @@ func compact(t *told, call string, width int) string {
 		}
 		call = c.Name() + "(…, [" + strings.Join(texts, "; ") + "], …)"
 	case c.Caps != nil:
-		call = fmt.Sprintf("capset(…, {effective=%d of them, permitted=%d, inheritable=%d})",
+		call = fmt.Sprintf("capset(…, {effective=%d, permitted=%d, inheritable=%d})",
 			bits.OnesCount64(c.Caps.Effective), bits.OnesCount64(c.Caps.Permitted), bits.OnesCount64(c.Caps.Inheritable))
 	}
 	if call = shortPaths(call); columns(call) <= most {
