@@ -83,7 +83,7 @@ func runInside(c *container, o *execOptions, args []string) (status int, err err
 		x.awaitCommand,
 	)
 	if err != nil {
-		return 0, err
+		return 0, x.cause(err)
 	}
 	return x.await(func() error { return nil })
 }

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gonsrun/internal/lessontest"
+	"gonsrun/internal/proc"
 )
 
 // A detached container goes on when the command that started it has ended, is
@@ -53,6 +54,24 @@ func expectLog(t *testing.T, who lessontest.Lesson, container, text string) {
 	}) {
 		log.Prints(text)
 	}
+}
+
+// Narrated, -d returns, too, and neither it nor its narrator holds on to what the
+// reader's shell waits for; nobody traces the container any longer.
+func TestDetachedAndNarrated(t *testing.T) {
+	everyone(t, func(t *testing.T, who lessontest.Lesson) {
+		result := who.Type(t, "run", "-d", "-network", "none", "sleep", "1000").Exits(0).PrintsMatch(`^[0-9a-f]{12}\n$`).Says("clone", "execve")
+		id := strings.TrimSpace(result.Stdout)
+		t.Cleanup(func() { who.Type(t, "rm", "-f", id) })
+		var inspected struct{ State State }
+		if err := json.Unmarshal([]byte(who.Type(t, "inspect", "-json", id).Stdout), &inspected); err != nil {
+			t.Fatal(err)
+		}
+		if tracer := proc.StatusField(fmt.Sprint(inspected.State.PID), "TracerPid"); tracer != "0" {
+			t.Errorf("process %s traces the container", tracer)
+		}
+		who.Type(t, "run", "-d", "-network", "none", "nosuchcommand").Exits(127).Prints("").Says("nosuchcommand")
+	})
 }
 
 // A container that does not listen to SIGTERM is killed when the time is over.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -91,6 +92,7 @@ func noteToHost(format string, args ...any) {
 // become the command, or with the reason why not.
 func (c *container) awaitCommand() error {
 	report := os.NewFile(uintptr(c.ours.report), "report")
+	c.ours.report = 0
 	defer report.Close()
 	messages := json.NewDecoder(report)
 	ready := false
@@ -108,6 +110,23 @@ func (c *container) awaitCommand() error {
 		}
 		ready = ready || m.Ready
 	}
+}
+
+// cause is why the container's side has ended, if it has; else it is err, with which
+// the host's side has failed. What fails for want of the other side is not the cause.
+func (c *container) cause(err error) error {
+	var signal told
+	if c.ours.report == 0 || errors.As(err, &signal) {
+		return err
+	}
+	report := []unix.PollFd{{Fd: int32(c.ours.report)}}
+	if unix.Poll(report, 0); report[0].Revents&unix.POLLHUP == 0 {
+		return err
+	}
+	if theirs := c.awaitCommand(); theirs != nil {
+		return theirs
+	}
+	return err
 }
 
 // diedEarly is the error for a container's side that has ended without a word.

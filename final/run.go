@@ -56,7 +56,7 @@ func run(o *options) (status int, err error) {
 		c.awaitCommand,
 	)
 	if err != nil {
-		return 0, err
+		return 0, c.cause(err)
 	}
 	return c.watchOver()
 }
