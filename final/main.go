@@ -11,6 +11,10 @@
 //	go run -exec sudo ./final run -memory 64m -p 8080:80 -v "$PWD":/src /bin/sh
 //
 // An ordinary user gets one too, in a user namespace, without sudo.
+//
+// It narrates what it does, and what any other program does that it becomes:
+//
+//	go run -exec sudo ./final explain runc run web
 package main
 
 import (
