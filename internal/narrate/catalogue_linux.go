@@ -3,6 +3,7 @@ package narrate
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -47,22 +48,25 @@ type (
 
 // catalogue has the chapters in the order in which they are searched: the first
 // rule that holds is the answer, so what is special stands before what is general.
-var catalogue = []chapter{limitsChapter, identityChapter, namespacesChapter, devicesChapter, rootChapter,
-	networkChapter, privilegesChapter, helpersChapter, goesWithChapter, commandChapter}
+func catalogue() []chapter {
+	return []chapter{limitsChapter(), identityChapter(), namespacesChapter(), devicesChapter(), rootChapter(),
+		networkChapter(), privilegesChapter(), helpersChapter(), goesWithChapter(), commandChapter()}
+}
 
-// rules are those of the whole catalogue, by the name of the call.
-var rules = func() map[string][]found {
+// rules are those of the whole catalogue, by the name of the call. Only who narrates
+// makes them: every start of a program would take longer for it.
+var rules = sync.OnceValue(func() map[string][]found {
 	all := map[string][]found{}
-	for i := range catalogue {
-		for j := range catalogue[i].rules {
-			r := &catalogue[i].rules[j]
+	for _, chapter := range catalogue() {
+		for j := range chapter.rules {
+			r := &chapter.rules[j]
 			for _, name := range strings.Fields(r.calls) {
-				all[name] = append(all[name], found{r, catalogue[i].name})
+				all[name] = append(all[name], found{r, chapter.name})
 			}
 		}
 	}
 	return all
-}()
+})
 
 type found struct {
 	*rule
@@ -96,7 +100,7 @@ func lookUp(c *trace.Call, again, lesson bool) entry {
 }
 
 func findRule(c *trace.Call) (found, bool) {
-	for _, r := range rules[c.Name()] {
+	for _, r := range rules()[c.Name()] {
 		if r.when == nil || r.when(c) {
 			return r, true
 		}

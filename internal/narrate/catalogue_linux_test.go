@@ -46,7 +46,7 @@ func TestEverySentence(t *testing.T) {
 			reached[r.rule] = true
 		}
 	}
-	for _, chapter := range catalogue {
+	for _, chapter := range catalogue() {
 		for i := range chapter.rules {
 			r := &chapter.rules[i]
 			if !reached[r] && !r.needsV1() && r.why != intoCgroup {
@@ -64,7 +64,7 @@ func (r *rule) needsV1() bool {
 // A clone3 into a cgroup: what is asked for lies in memory.
 func TestIntoCgroup(t *testing.T) {
 	c := call("clone3")
-	for _, r := range rules["clone3"] {
+	for _, r := range rules()["clone3"] {
 		if r.why == intoCgroup && r.when(c) {
 			t.Errorf("a clone3 without flags: %q", r.why)
 		}
@@ -73,13 +73,13 @@ func TestIntoCgroup(t *testing.T) {
 
 // Every call that may be told has a sentence and a page, whatever its arguments are.
 func TestEveryCallHasItsSentence(t *testing.T) {
-	for name := range tellable {
-		last := len(rules[name]) - 1
+	for name := range tellable() {
+		last := len(rules()[name]) - 1
 		if last < 0 {
 			t.Errorf("nothing is said of %s", name)
 			continue
 		}
-		switch r := rules[name][last]; name {
+		switch r := rules()[name][last]; name {
 		case "write", "pwrite64", "sendto", "sendmsg": // isTold knows their files and messages
 		default:
 			if r.when != nil {
@@ -93,8 +93,8 @@ func TestEveryCallHasItsSentence(t *testing.T) {
 			t.Errorf("the tracer does not know %s", name)
 		}
 	}
-	for name := range rules {
-		if _, ok := tellable[name]; !ok {
+	for name := range rules() {
+		if _, ok := tellable()[name]; !ok {
 			t.Errorf("%s is in the catalogue, and never told", name)
 		}
 	}

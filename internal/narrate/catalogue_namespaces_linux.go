@@ -10,51 +10,55 @@ import (
 )
 
 // identityChapter is what a container calls itself.
-var identityChapter = chapter{"identity", []rule{
-	{calls: "sethostname", why: newHostname},
-	{calls: "setdomainname", why: "The NIS domain name of this UTS namespace changes, and in no other."},
-	{calls: writing, when: both(sysctl, file("hostname")), why: newHostname, man: "uts_namespaces(7)"},
-}}
+func identityChapter() chapter {
+	return chapter{"identity", []rule{
+		{calls: "sethostname", why: newHostname},
+		{calls: "setdomainname", why: "The NIS domain name of this UTS namespace changes, and in no other."},
+		{calls: writing, when: both(sysctl, file("hostname")), why: newHostname, man: "uts_namespaces(7)"},
+	}}
+}
 
 const newHostname = "The hostname of this UTS namespace changes, and in no other."
 
 // namespacesChapter are what a process sees of the machine, see namespaces(7).
-var namespacesChapter = chapter{"namespaces", []rule{
-	{calls: "clone clone3", when: asks, why: "A new process begins, in new namespaces. Its own: %s.", about: owned},
+func namespacesChapter() chapter {
+	return chapter{"namespaces", []rule{
+		{calls: "clone clone3", when: asks, why: "A new process begins, in new namespaces. Its own: %s.", about: owned},
 
-	{calls: "unshare", when: onlyFlag(unix.CLONE_NEWPID), why: "The next process that this one makes will be pid 1 of a new PID namespace.", man: "pid_namespaces(7)"},
-	{calls: "unshare", when: onlyFlag(unix.CLONE_NEWTIME), why: "Processes that this one makes will have a boot-time clock of their own.", man: "time_namespaces(7)"},
-	{calls: "unshare", when: onlyFlag(unix.CLONE_NEWUTS), why: "This process gets a hostname of its own, which begins as a copy.", man: "uts_namespaces(7)"},
-	{calls: "unshare", when: onlyFlag(unix.CLONE_NEWNS), why: "This process gets mounts of its own, which begin as a copy of those that it sees.", man: "mount_namespaces(7)"},
-	{calls: "unshare", when: onlyFlag(unix.CLONE_NEWIPC), why: "This process gets System V IPC and POSIX message queues of its own, and begins with none.", man: "ipc_namespaces(7)"},
-	{calls: "unshare", when: onlyFlag(unix.CLONE_NEWNET), why: "This process gets a network of its own, in which even the loopback interface is still down.", man: "network_namespaces(7)"},
-	{calls: "unshare", when: onlyFlag(unix.CLONE_NEWUSER), why: "This process gets user ids of its own, and all capabilities in there.", man: "user_namespaces(7)"},
-	{calls: "unshare", when: both(asks, later), why: "This process moves into new namespaces. Its own: %s. A PID or time namespace is for its children.", about: owned},
-	{calls: "unshare", when: asks, why: "This process moves into new namespaces. Its own: %s.", about: owned},
+		{calls: "unshare", when: onlyFlag(unix.CLONE_NEWPID), why: "The next process that this one makes will be pid 1 of a new PID namespace.", man: "pid_namespaces(7)"},
+		{calls: "unshare", when: onlyFlag(unix.CLONE_NEWTIME), why: "Processes that this one makes will have a boot-time clock of their own.", man: "time_namespaces(7)"},
+		{calls: "unshare", when: onlyFlag(unix.CLONE_NEWUTS), why: "This process gets a hostname of its own, which begins as a copy.", man: "uts_namespaces(7)"},
+		{calls: "unshare", when: onlyFlag(unix.CLONE_NEWNS), why: "This process gets mounts of its own, which begin as a copy of those that it sees.", man: "mount_namespaces(7)"},
+		{calls: "unshare", when: onlyFlag(unix.CLONE_NEWIPC), why: "This process gets System V IPC and POSIX message queues of its own, and begins with none.", man: "ipc_namespaces(7)"},
+		{calls: "unshare", when: onlyFlag(unix.CLONE_NEWNET), why: "This process gets a network of its own, in which even the loopback interface is still down.", man: "network_namespaces(7)"},
+		{calls: "unshare", when: onlyFlag(unix.CLONE_NEWUSER), why: "This process gets user ids of its own, and all capabilities in there.", man: "user_namespaces(7)"},
+		{calls: "unshare", when: both(asks, later), why: "This process moves into new namespaces. Its own: %s. A PID or time namespace is for its children.", about: owned},
+		{calls: "unshare", when: asks, why: "This process moves into new namespaces. Its own: %s.", about: owned},
 
-	{calls: "setns", when: joins("user"), why: "This process moves into a user namespace that is there, and has all capabilities in it.", man: "user_namespaces(7)", fold: joined, item: owned},
-	{calls: "setns", when: joins("pid"), why: "Processes that this one makes will be in this PID namespace. It stays where it is.", man: "pid_namespaces(7)", fold: joined, item: owned},
-	{calls: "setns", when: joins("mnt"), why: "This process sees the mounts of this mount namespace from here on.", man: "mount_namespaces(7)", fold: joined, item: owned},
-	{calls: "setns", when: joins("uts"), why: "This process has the hostname of this UTS namespace from here on.", man: "uts_namespaces(7)", fold: joined, item: owned},
-	{calls: "setns", when: joins("ipc"), why: "This process shares the System V IPC and message queues of this IPC namespace.", man: "ipc_namespaces(7)", fold: joined, item: owned},
-	{calls: "setns", when: joins("net"), why: "This process has the interfaces, routes and firewall of this network namespace.", man: "network_namespaces(7)", fold: joined, item: owned},
-	{calls: "setns", when: joins("cgroup"), why: "What this process sees as the root of cgroups is the root of this cgroup namespace.", man: "cgroup_namespaces(7)", fold: joined, item: owned},
-	{calls: "setns", when: joins("time"), why: "This process has the boot-time clock of this time namespace.", man: "time_namespaces(7)", fold: joined, item: owned},
-	{calls: "setns", when: later, why: "This process moves into namespaces that are there already: %s. A PID namespace is for its children.", about: owned},
-	{calls: "setns", when: asks, why: "This process moves into namespaces that are there already: %s.", about: owned},
-	{calls: "setns", why: "This process moves into a namespace that is there already."},
+		{calls: "setns", when: joins("user"), why: "This process moves into a user namespace that is there, and has all capabilities in it.", man: "user_namespaces(7)", fold: joined, item: owned},
+		{calls: "setns", when: joins("pid"), why: "Processes that this one makes will be in this PID namespace. It stays where it is.", man: "pid_namespaces(7)", fold: joined, item: owned},
+		{calls: "setns", when: joins("mnt"), why: "This process sees the mounts of this mount namespace from here on.", man: "mount_namespaces(7)", fold: joined, item: owned},
+		{calls: "setns", when: joins("uts"), why: "This process has the hostname of this UTS namespace from here on.", man: "uts_namespaces(7)", fold: joined, item: owned},
+		{calls: "setns", when: joins("ipc"), why: "This process shares the System V IPC and message queues of this IPC namespace.", man: "ipc_namespaces(7)", fold: joined, item: owned},
+		{calls: "setns", when: joins("net"), why: "This process has the interfaces, routes and firewall of this network namespace.", man: "network_namespaces(7)", fold: joined, item: owned},
+		{calls: "setns", when: joins("cgroup"), why: "What this process sees as the root of cgroups is the root of this cgroup namespace.", man: "cgroup_namespaces(7)", fold: joined, item: owned},
+		{calls: "setns", when: joins("time"), why: "This process has the boot-time clock of this time namespace.", man: "time_namespaces(7)", fold: joined, item: owned},
+		{calls: "setns", when: later, why: "This process moves into namespaces that are there already: %s. A PID namespace is for its children.", about: owned},
+		{calls: "setns", when: asks, why: "This process moves into namespaces that are there already: %s.", about: owned},
+		{calls: "setns", why: "This process moves into a namespace that is there already."},
 
-	helper("newuidmap writes the uid_map for an ordinary user, with the ids that /etc/subuid grants.", "newuidmap(1)", "newuidmap"),
-	helper("newgidmap writes the gid_map for an ordinary user, with the ids that /etc/subgid grants.", "newgidmap(1)", "newgidmap"),
-	{calls: writing, when: both(ofProcess, file("uid_map"), mapsRoot), why: "User 0 in the user namespace is user %s outside.", about: outsideID, man: "user_namespaces(7)", fold: mapsIDs, item: mapping},
-	{calls: writing, when: both(ofProcess, file("gid_map"), mapsRoot), why: "Group 0 in the user namespace is group %s outside.", about: outsideID, man: "user_namespaces(7)", fold: mapsIDs, item: mapping},
-	{calls: writing, when: both(ofProcess, file("uid_map")), why: "This says which user ids in the user namespace are which outside.", man: "user_namespaces(7)", fold: mapsIDs, item: mapping},
-	{calls: writing, when: both(ofProcess, file("gid_map")), why: "This says which group ids in the user namespace are which outside.", man: "user_namespaces(7)", fold: mapsIDs, item: mapping},
-	{calls: writing, when: both(ofProcess, file("setgroups"), writes("deny")), why: "In this user namespace nobody may call setgroups. An ordinary user may write a gid_map only then.", man: "user_namespaces(7)", fold: mapsIDs, item: mapping},
-	{calls: writing, when: both(ofProcess, file("setgroups")), why: "In this user namespace processes may call setgroups.", man: "user_namespaces(7)", fold: mapsIDs, item: mapping},
-	{calls: writing, when: both(ofProcess, file("timens_offsets")), why: "The clocks of the new time namespace are moved by this offset.", man: "time_namespaces(7)"},
-	{calls: writing, when: both(sysctl, not(networkSysctl)), why: "A setting of the kernel changes: %s.", about: sysctlName, man: "proc(5)"},
-}}
+		helper("newuidmap writes the uid_map for an ordinary user, with the ids that /etc/subuid grants.", "newuidmap(1)", "newuidmap"),
+		helper("newgidmap writes the gid_map for an ordinary user, with the ids that /etc/subgid grants.", "newgidmap(1)", "newgidmap"),
+		{calls: writing, when: both(ofProcess, file("uid_map"), mapsRoot), why: "User 0 in the user namespace is user %s outside.", about: outsideID, man: "user_namespaces(7)", fold: mapsIDs, item: mapping},
+		{calls: writing, when: both(ofProcess, file("gid_map"), mapsRoot), why: "Group 0 in the user namespace is group %s outside.", about: outsideID, man: "user_namespaces(7)", fold: mapsIDs, item: mapping},
+		{calls: writing, when: both(ofProcess, file("uid_map")), why: "This says which user ids in the user namespace are which outside.", man: "user_namespaces(7)", fold: mapsIDs, item: mapping},
+		{calls: writing, when: both(ofProcess, file("gid_map")), why: "This says which group ids in the user namespace are which outside.", man: "user_namespaces(7)", fold: mapsIDs, item: mapping},
+		{calls: writing, when: both(ofProcess, file("setgroups"), writes("deny")), why: "In this user namespace nobody may call setgroups. An ordinary user may write a gid_map only then.", man: "user_namespaces(7)", fold: mapsIDs, item: mapping},
+		{calls: writing, when: both(ofProcess, file("setgroups")), why: "In this user namespace processes may call setgroups.", man: "user_namespaces(7)", fold: mapsIDs, item: mapping},
+		{calls: writing, when: both(ofProcess, file("timens_offsets")), why: "The clocks of the new time namespace are moved by this offset.", man: "time_namespaces(7)"},
+		{calls: writing, when: both(sysctl, not(networkSysctl)), why: "A setting of the kernel changes: %s.", about: sysctlName, man: "proc(5)"},
+	}}
+}
 
 const (
 	joined  = "This process moves into namespaces that are there already."

@@ -11,40 +11,42 @@ import (
 )
 
 // privilegesChapter are what a process may do, and which it gives up.
-var privilegesChapter = chapter{"privileges", []rule{
-	{calls: "prctl", when: option(unix.PR_CAPBSET_DROP), why: "No program file brings %s.", about: dropped, man: capabilitiesPage, fold: bounding, item: shortCapability(1)},
-	{calls: "prctl", when: both(option(unix.PR_CAP_AMBIENT), value(1, unix.PR_CAP_AMBIENT_RAISE)), why: "An execve of an ordinary program keeps %s.", about: capability(2), man: capabilitiesPage, fold: raised, item: shortCapability(2)},
-	{calls: "prctl", when: both(option(unix.PR_CAP_AMBIENT), value(1, unix.PR_CAP_AMBIENT_LOWER)), why: "An execve keeps %s no longer by the ambient set.", about: capability(2), man: capabilitiesPage, fold: lowered, item: shortCapability(2)},
-	{calls: "prctl", when: option(unix.PR_CAP_AMBIENT), why: "An execve keeps no capabilities by the ambient set: it is empty.", man: capabilitiesPage},
-	{calls: "capset", when: keepsNone, why: "This process gives up all its capabilities.", man: capabilitiesPage},
-	{calls: "capset", why: "This process has these capabilities now, and no others.", man: capabilitiesPage},
+func privilegesChapter() chapter {
+	return chapter{"privileges", []rule{
+		{calls: "prctl", when: option(unix.PR_CAPBSET_DROP), why: "No program file brings %s.", about: dropped, man: capabilitiesPage, fold: bounding, item: shortCapability(1)},
+		{calls: "prctl", when: both(option(unix.PR_CAP_AMBIENT), value(1, unix.PR_CAP_AMBIENT_RAISE)), why: "An execve of an ordinary program keeps %s.", about: capability(2), man: capabilitiesPage, fold: raised, item: shortCapability(2)},
+		{calls: "prctl", when: both(option(unix.PR_CAP_AMBIENT), value(1, unix.PR_CAP_AMBIENT_LOWER)), why: "An execve keeps %s no longer by the ambient set.", about: capability(2), man: capabilitiesPage, fold: lowered, item: shortCapability(2)},
+		{calls: "prctl", when: option(unix.PR_CAP_AMBIENT), why: "An execve keeps no capabilities by the ambient set: it is empty.", man: capabilitiesPage},
+		{calls: "capset", when: keepsNone, why: "This process gives up all its capabilities.", man: capabilitiesPage},
+		{calls: "capset", why: "This process has these capabilities now, and no others.", man: capabilitiesPage},
 
-	{calls: "prctl", when: option(unix.PR_SET_NO_NEW_PRIVS), why: "No execve gives new rights now: set-user-ID is ignored."},
-	{calls: "prctl", when: both(option(unix.PR_SET_DUMPABLE), value(1, 0)), why: "From here on only the privileged may look into this process."},
-	{calls: "prctl", when: option(unix.PR_SET_DUMPABLE), why: "Processes of the same user may look into this one."},
-	{calls: "prctl", when: option(unix.PR_SET_SECUREBITS), why: "These bits say what user id 0 means for capabilities.", man: capabilitiesPage},
-	{calls: "prctl", when: both(option(unix.PR_SET_KEEPCAPS), value(1, 0)), why: "Giving up user 0 will take the capabilities away, as usual.", man: capabilitiesPage},
-	{calls: "prctl", when: option(unix.PR_SET_KEEPCAPS), why: "Giving up user 0 will leave the permitted capabilities.", man: capabilitiesPage},
-	{calls: "prctl", when: both(option(unix.PR_SET_SECCOMP), value(1, unix.SECCOMP_MODE_FILTER)), why: filters, about: length, man: "seccomp(2)"},
-	{calls: "prctl", when: option(unix.PR_SET_SECCOMP), why: strict, man: "seccomp(2)"},
-	{calls: "seccomp", when: option(unix.SECCOMP_SET_MODE_FILTER), why: filters, about: length},
-	{calls: "seccomp", why: strict},
+		{calls: "prctl", when: option(unix.PR_SET_NO_NEW_PRIVS), why: "No execve gives new rights now: set-user-ID is ignored."},
+		{calls: "prctl", when: both(option(unix.PR_SET_DUMPABLE), value(1, 0)), why: "From here on only the privileged may look into this process."},
+		{calls: "prctl", when: option(unix.PR_SET_DUMPABLE), why: "Processes of the same user may look into this one."},
+		{calls: "prctl", when: option(unix.PR_SET_SECUREBITS), why: "These bits say what user id 0 means for capabilities.", man: capabilitiesPage},
+		{calls: "prctl", when: both(option(unix.PR_SET_KEEPCAPS), value(1, 0)), why: "Giving up user 0 will take the capabilities away, as usual.", man: capabilitiesPage},
+		{calls: "prctl", when: option(unix.PR_SET_KEEPCAPS), why: "Giving up user 0 will leave the permitted capabilities.", man: capabilitiesPage},
+		{calls: "prctl", when: both(option(unix.PR_SET_SECCOMP), value(1, unix.SECCOMP_MODE_FILTER)), why: filters, about: length, man: "seccomp(2)"},
+		{calls: "prctl", when: option(unix.PR_SET_SECCOMP), why: strict, man: "seccomp(2)"},
+		{calls: "seccomp", when: option(unix.SECCOMP_SET_MODE_FILTER), why: filters, about: length},
+		{calls: "seccomp", why: strict},
 
-	{calls: "setuid", why: "From here on this process is user %s.", about: id(0), fold: ids, item: named("user")},
-	{calls: "setgid", why: "From here on this process is in group %s.", about: id(0), fold: ids, item: named("group")},
-	{calls: "setreuid setresuid", when: becomes, why: "From here on this process is user %s.", about: id(0), fold: ids, item: named("user")},
-	{calls: "setregid setresgid", when: becomes, why: "From here on this process is in group %s.", about: id(0), fold: ids, item: named("group")},
-	{calls: "setreuid setresuid", why: "The real, the effective and the saved user id change; -1 leaves one as it is.", fold: ids, item: named("user")},
-	{calls: "setregid setresgid", why: "The real, the effective and the saved group id change; -1 leaves one as it is.", fold: ids, item: named("group")},
-	{calls: "setfsuid", why: "Files are opened with the rights of user %s.", about: id(0), fold: ids, item: named("user for files")},
-	{calls: "setfsgid", why: "Files are opened with the rights of group %s.", about: id(0), fold: ids, item: named("group for files")},
-	{calls: "setgroups", when: value(0, 0), why: "This process gives up all further groups.", fold: ids, item: words("no further groups")},
-	{calls: "setgroups", why: "This process gets these further groups.", fold: ids, item: someGroups},
+		{calls: "setuid", why: "From here on this process is user %s.", about: id(0), fold: ids, item: named("user")},
+		{calls: "setgid", why: "From here on this process is in group %s.", about: id(0), fold: ids, item: named("group")},
+		{calls: "setreuid setresuid", when: becomes, why: "From here on this process is user %s.", about: id(0), fold: ids, item: named("user")},
+		{calls: "setregid setresgid", when: becomes, why: "From here on this process is in group %s.", about: id(0), fold: ids, item: named("group")},
+		{calls: "setreuid setresuid", why: "The real, the effective and the saved user id change; -1 leaves one as it is.", fold: ids, item: named("user")},
+		{calls: "setregid setresgid", why: "The real, the effective and the saved group id change; -1 leaves one as it is.", fold: ids, item: named("group")},
+		{calls: "setfsuid", why: "Files are opened with the rights of user %s.", about: id(0), fold: ids, item: named("user for files")},
+		{calls: "setfsgid", why: "Files are opened with the rights of group %s.", about: id(0), fold: ids, item: named("group for files")},
+		{calls: "setgroups", when: value(0, 0), why: "This process gives up all further groups.", fold: ids, item: words("no further groups")},
+		{calls: "setgroups", why: "This process gets these further groups.", fold: ids, item: someGroups},
 
-	{calls: "keyctl", why: "Another session keyring: the starter's keys are not in it."},
-	{calls: writing, when: both(ofProcess, file("exec"), below("/attr/")), why: "The next execve puts the program under this label of AppArmor or SELinux.", man: "proc(5)"},
-	{calls: writing, when: both(ofProcess, below("/attr/")), why: "A label of AppArmor or SELinux changes, for this process or for what it makes.", man: "proc(5)"},
-}}
+		{calls: "keyctl", why: "Another session keyring: the starter's keys are not in it."},
+		{calls: writing, when: both(ofProcess, file("exec"), below("/attr/")), why: "The next execve puts the program under this label of AppArmor or SELinux.", man: "proc(5)"},
+		{calls: writing, when: both(ofProcess, below("/attr/")), why: "A label of AppArmor or SELinux changes, for this process or for what it makes.", man: "proc(5)"},
+	}}
+}
 
 const (
 	capabilitiesPage = "capabilities(7)"

@@ -1,6 +1,8 @@
 package narrate
 
 import (
+	"sync"
+
 	"os"
 	"path"
 	"slices"
@@ -15,21 +17,23 @@ import (
 
 // tellable are the calls that a whole program is told from, each with the quick
 // look that it takes, before anything is read; nil where any call may be told.
-var tellable = map[string]condition{
-	"clone": (*trace.Call).MakesProcess, "clone3": (*trace.Call).MakesProcess, "fork": nil, "vfork": nil,
-	"unshare": nil, "setns": nil, "sethostname": nil, "setdomainname": nil,
-	"mount": nil, "umount2": nil, "open_tree": nil, "move_mount": nil, "fsopen": nil, "fsconfig": nil, "fsmount": nil, "fspick": nil,
-	"mount_setattr": nil, "statmount": nil, "pivot_root": nil, "chroot": nil, "chdir": nil, "fchdir": nil,
-	"mkdir": nil, "mkdirat": nil, "rmdir": nil, "unlinkat": hasBits(2, unix.AT_REMOVEDIR),
-	"mknod": nil, "mknodat": nil, "symlink": nil, "symlinkat": nil,
-	"write": nil, "pwrite64": nil, "sendto": nil, "sendmsg": nil,
-	"prctl": sets, "capset": nil, "seccomp": filtersCalls, "keyctl": option(unix.KEYCTL_JOIN_SESSION_KEYRING),
-	"bpf":    option(unix.BPF_PROG_LOAD, unix.BPF_PROG_ATTACH, unix.BPF_PROG_DETACH),
-	"setuid": nil, "setgid": nil, "setreuid": nil, "setregid": nil, "setresuid": nil, "setresgid": nil, "setgroups": nil,
-	"setfsuid": not(value(0, unchanged)), "setfsgid": not(value(0, unchanged)), // with -1 they only ask
-	"setsid": nil, "ioctl": isTerminal, "close_range": nil,
-	"execve": nil, "execveat": nil, "waitid": not(hasBits(3, unix.WNOHANG)), "wait4": not(hasBits(2, unix.WNOHANG)),
-}
+var tellable = sync.OnceValue(func() map[string]condition {
+	return map[string]condition{
+		"clone": (*trace.Call).MakesProcess, "clone3": (*trace.Call).MakesProcess, "fork": nil, "vfork": nil,
+		"unshare": nil, "setns": nil, "sethostname": nil, "setdomainname": nil,
+		"mount": nil, "umount2": nil, "open_tree": nil, "move_mount": nil, "fsopen": nil, "fsconfig": nil, "fsmount": nil, "fspick": nil,
+		"mount_setattr": nil, "statmount": nil, "pivot_root": nil, "chroot": nil, "chdir": nil, "fchdir": nil,
+		"mkdir": nil, "mkdirat": nil, "rmdir": nil, "unlinkat": hasBits(2, unix.AT_REMOVEDIR),
+		"mknod": nil, "mknodat": nil, "symlink": nil, "symlinkat": nil,
+		"write": nil, "pwrite64": nil, "sendto": nil, "sendmsg": nil,
+		"prctl": sets, "capset": nil, "seccomp": filtersCalls, "keyctl": option(unix.KEYCTL_JOIN_SESSION_KEYRING),
+		"bpf":    option(unix.BPF_PROG_LOAD, unix.BPF_PROG_ATTACH, unix.BPF_PROG_DETACH),
+		"setuid": nil, "setgid": nil, "setreuid": nil, "setregid": nil, "setresuid": nil, "setresgid": nil, "setgroups": nil,
+		"setfsuid": not(value(0, unchanged)), "setfsgid": not(value(0, unchanged)), // with -1 they only ask
+		"setsid": nil, "ioctl": isTerminal, "close_range": nil,
+		"execve": nil, "execveat": nil, "waitid": not(hasBits(3, unix.WNOHANG)), "wait4": not(hasBits(2, unix.WNOHANG)),
+	}
+})
 
 // ofLessons are the calls that a lesson is told from.
 var ofLessons = []string{
@@ -45,7 +49,7 @@ func mayBeTold(c *trace.Call, lesson bool) bool {
 	if lesson && (!slices.Contains(ofLessons, name) || name == "prctl" && c.Values[0] != unix.PR_SET_PDEATHSIG) {
 		return false
 	}
-	quick, listed := tellable[name]
+	quick, listed := tellable()[name]
 	return listed && (quick == nil || quick(c))
 }
 

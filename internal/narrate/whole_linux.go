@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/fatih/color"
 	"golang.org/x/sys/unix"
@@ -251,13 +252,13 @@ func compact(t *told, call string, width int) string {
 }
 
 // longPath is a path of three parts and more.
-var longPath = regexp.MustCompile(`(?:/[^/",<>:\s\\]+){3,}`)
+var longPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:/[^/",<>:\s\\]+){3,}`) })
 
 // shortPaths leaves out the beginning of long paths: what a container's root is called
 // on the host is in each of them.
 func shortPaths(text string) string {
 	const bearable = 28 // columns
-	return longPath.ReplaceAllStringFunc(text, func(long string) string {
+	return longPath().ReplaceAllStringFunc(text, func(long string) string {
 		if columns(long) <= bearable {
 			return long
 		}
