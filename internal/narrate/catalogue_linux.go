@@ -48,10 +48,10 @@ type (
 
 // catalogue has the chapters in the order in which they are searched: the first
 // rule that holds is the answer, so what is special stands before what is general.
-func catalogue() []chapter {
+var catalogue = sync.OnceValue(func() []chapter {
 	return []chapter{limitsChapter(), identityChapter(), namespacesChapter(), devicesChapter(), rootChapter(),
 		networkChapter(), privilegesChapter(), helpersChapter(), goesWithChapter(), commandChapter()}
-}
+})
 
 // rules are those of the whole catalogue, by the name of the call. Only who narrates
 // makes them: every start of a program would take longer for it.
