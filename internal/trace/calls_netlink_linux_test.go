@@ -94,14 +94,18 @@ func netlinkCalls(string) (all []attempt) {
 	talk(request(unix.RTM_GETLINK, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, 12, link(0, 0, 0, 0)))
 	receive()
 	receive()
-	talk(request(unix.RTM_GETADDR, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, 13, []byte{unix.AF_INET, 0, 0, 0, 0, 0, 0, 0}))
-	receive()
-	talk(request(unix.RTM_GETROUTE, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, 14, []byte{unix.AF_INET, 0, 0, 0, 0, 0, 0, 0}, words(0)))
-	receive()
-	receive()
 	talk(request(unix.RTM_DELADDR, asks, 15, []byte{unix.AF_INET, 16, 0, 0}, words(2), attribute(unix.IFA_LOCAL, []byte{10, 88, 0, 1})))
 	talk(request(unix.RTM_DELLINK, asks, 16, link(0, 0, 0, 0), name("br0")))
 	talk(request(unix.RTM_DELLINK, asks, 17, link(0, 0, 0, 0), name("nosuch")))
+
+	// Lists of what there is now: of interfaces that are new the kernel sets the state some
+	// time later.
+	talk(request(unix.RTM_GETLINK, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, 13, link(0, 0, 0, 0)))
+	receive()
+	talk(request(unix.RTM_GETADDR, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, 14, []byte{unix.AF_INET, 0, 0, 0, 0, 0, 0, 0}))
+	receive()
+	talk(request(unix.RTM_GETROUTE, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, 19, []byte{unix.AF_INET, 0, 0, 0, 0, 0, 0, 0}, words(0)))
+	receive()
 
 	// Other ways, and other sockets.
 	up := request(unix.RTM_NEWLINK, asks, 18, link(0, 1, unix.IFF_UP, unix.IFF_UP))

@@ -83,9 +83,9 @@ func bpfCalls(dir string) (all []attempt) {
 	open(dir, unix.O_RDONLY, 91)
 	load := func(kind, count uintptr, rest ...any) vector { return append(vector{kind | count<<32, bad}, rest...) }
 	for command := range 50 {
-		all = append(all, attempt{"bpf", vector{command, 0, 0}}, attempt{"bpf", vector{command, bad, minus}}, attempt{"bpf", vector{high + uintptr(command), bad, 32}})
+		all = append(all, attempt{"bpf", vector{command, 0, minus}}, attempt{"bpf", vector{command, bad, minus}}, attempt{"bpf", vector{high + uintptr(command), bad, 32}})
 	}
-	all = append(all,
+	all = append(all, attempt{"bpf", vector{unix.BPF_PROG_LOAD, 0, 0}},
 		attempt{"bpf", vector{unix.BPF_PROG_LOAD, load(15, 5, "GPL"), 24}}, attempt{"bpf", vector{unix.BPF_PROG_LOAD, load(15, 5, "GPL", 1, 2, 3), 48}}, attempt{"bpf", vector{unix.BPF_PROG_LOAD, load(half1, half1, bad), 24}},
 		attempt{"bpf", vector{unix.BPF_PROG_LOAD, load(15, 5, "GPL"), 4}}, attempt{"bpf", vector{unix.BPF_PROG_LOAD, load(15, 5, "GPL"), 5000}})
 	for kind := range 50 {

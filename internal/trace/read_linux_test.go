@@ -243,23 +243,24 @@ func straceCalls(t *testing.T, group string) (all []string) {
 func sameEachTime(text string) string {
 	text = strings.ReplaceAll(text, `"...`, `"…`)
 	for pattern, with := range map[string]string{
-		` /\* [^*]* \*/`:            "",
-		`AT_FDCWD<[^>]*>`:           "AT_FDCWD",
-		`si_pid=\d+`:                "si_pid=PID",
-		`/[^" ]*/same`:              "DIR",
-		`uts:\[\d+\]`:               "uts:[N]",
-		`^(clone.* = )[1-9]\d*`:     "${1}PID",
-		`^(wait4.* = )[1-9]\d*`:     "${1}PID",
-		`^(keyctl.* = )[1-9]\d*`:    "${1}KEY",
-		`pipe:\[\d+\]`:              "pipe:[N]",
-		`socket:\[\d+\]`:            "SOCKET",
-		`UNIX-STREAM:\[[^]]*\]`:     "SOCKET",
-		`NETLINK:\[\d+\]`:           "SOCKET",
-		`^read\(90<NETLINK.*, 4096`: "READ", // it has the pid's bytes in it
-		`ROUTE:\d+`:                 "ROUTE:PID",
-		`NETFILTER:\d+`:             "NETFILTER:PID",
-		`nlmsg_pid=[1-9]\d*`:        "nlmsg_pid=PID",
-		`"xxxxxxxxxxxxxxxxx+"…?`:    "LONG",
+		` /\* [^*]* \*/`:                          "",
+		`AT_FDCWD<[^>]*>`:                         "AT_FDCWD",
+		`si_pid=\d+`:                              "si_pid=PID",
+		`/[^" ]*/same`:                            "DIR",
+		`uts:\[\d+\]`:                             "uts:[N]",
+		`^(clone.* = )[1-9]\d*`:                   "${1}PID",
+		`^(wait4.* = )[1-9]\d*`:                   "${1}PID",
+		`^(keyctl.* = )[1-9]\d*`:                  "${1}KEY",
+		`pipe:\[\d+\]`:                            "pipe:[N]",
+		`socket:\[\d+\]`:                          "SOCKET",
+		`UNIX-STREAM:\[[^]]*\]`:                   "SOCKET",
+		`NETLINK:\[\d+\]`:                         "SOCKET",
+		`nlmsg_seq=12, nlmsg_pid=(?:PID|[1-9]).*`: "LIST", // of new interfaces
+		`^read\(90<NETLINK.*, 4096`:               "READ", // it has the pid's bytes in it
+		`ROUTE:\d+`:                               "ROUTE:PID",
+		`NETFILTER:\d+`:                           "NETFILTER:PID",
+		`nlmsg_pid=[1-9]\d*`:                      "nlmsg_pid=PID",
+		`"xxxxxxxxxxxxxxxxx+"…?`:                  "LONG",
 	} {
 		text = regexp.MustCompile(pattern).ReplaceAllString(text, with)
 	}
