@@ -160,8 +160,13 @@ func enterRoot(spec Spec) error {
 	return mounts.ReadOnlyRoot()
 }
 
-// changeFolder goes to where the command starts.
-func changeFolder(spec Spec) error { return os.Chdir(spec.Process.Cwd) }
+// changeFolder goes to where the command starts. Who has entered the root is in / already.
+func changeFolder(spec Spec) error {
+	if spec.Process.Cwd == "/" {
+		return nil
+	}
+	return os.Chdir(spec.Process.Cwd)
+}
 
 // becomeCommand is the end of the container's side.
 func becomeCommand(spec Spec) error {

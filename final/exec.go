@@ -169,7 +169,7 @@ func join(spec Spec) error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return os.NewSyscallError("prctl PR_SET_DUMPABLE", err)
 	}
-	if err := changeFolder(spec); err != nil {
+	if err := os.Chdir(spec.Process.Cwd); err != nil {
 		return err
 	}
 	if err := giveUp(spec, sets); err != nil {

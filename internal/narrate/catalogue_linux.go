@@ -49,7 +49,7 @@ type (
 // catalogue has the chapters in the order in which they are searched: the first
 // rule that holds is the answer, so what is special stands before what is general.
 var catalogue = sync.OnceValue(func() []chapter {
-	return []chapter{limitsChapter(), identityChapter(), namespacesChapter(), devicesChapter(), rootChapter(),
+	return []chapter{limitsChapter(), identityChapter(), namespacesChapter(), devicesChapter(), copiesChapter(), rootChapter(),
 		networkChapter(), privilegesChapter(), helpersChapter(), goesWithChapter(), commandChapter()}
 })
 

@@ -38,6 +38,14 @@ const (
 	newMount     = "A new file system, step by step: options, then the mount."
 )
 
+// copiesChapter are copies of mounts, for whatever is told before: a root, or a program.
+func copiesChapter() chapter {
+	return chapter{"", []rule{
+		{calls: "open_tree", when: hasBits(2, unix.OPEN_TREE_CLONE), why: "A mount is copied, to no place yet: only a descriptor has it.", fold: mountCopy},
+		{calls: "mount_setattr", when: setsAttribute("MOUNT_ATTR_RDONLY"), why: "What is on this mount can no longer be changed.", fold: mountCopy, item: nowReadOnly},
+	}}
+}
+
 // rootChapter is the tree of files that a container sees: mounts, and where it begins.
 // The kernel looks at the flags of mount(2) in the order in which they stand here:
 // with the first that is there the others mean nothing, or are options of it.
@@ -80,7 +88,6 @@ func rootChapter() chapter {
 		{calls: "umount2", when: hasBits(1, unix.MNT_DETACH), why: "A mount goes, with all below it. Who still uses it may finish."},
 		{calls: "umount2", why: "A mount goes away, in this mount namespace."},
 
-		{calls: "open_tree", when: hasBits(2, unix.OPEN_TREE_CLONE), why: "A mount is copied, to no place yet: only a descriptor has it.", fold: mountCopy},
 		{calls: "open_tree", why: "A file or folder is opened by its place in the tree of mounts, and not for reading."},
 		{calls: "move_mount", when: both(says("MOVE_MOUNT_F_EMPTY_PATH"), isNode), why: "The mount that the descriptor leads to gets its place in the new /dev.", fold: newDev, item: last},
 		{calls: "move_mount", when: says("MOVE_MOUNT_F_EMPTY_PATH"), why: "The mount that the descriptor leads to gets this place in the tree."},
@@ -93,7 +100,6 @@ func rootChapter() chapter {
 		{calls: "fsmount", why: "It becomes a mount, at no place yet: only a descriptor has it.", fold: newMount, item: words("it becomes a mount")},
 		{calls: "fspick", why: "A file system that is mounted is picked, to change its options."},
 		{calls: "mount_setattr", when: setsAttribute("MOUNT_ATTR_IDMAP"), why: "Files on this mount belong to other users than on disk, as a user namespace maps their ids."},
-		{calls: "mount_setattr", when: setsAttribute("MOUNT_ATTR_RDONLY"), why: "What is on this mount can no longer be changed.", fold: mountCopy, item: nowReadOnly},
 		{calls: "mount_setattr", when: says("propagation=MS_PRIVATE"), why: "Private: mounts made here stay here, and none comes in."},
 		{calls: "mount_setattr", why: "The options of mounts change."},
 		{calls: "statmount", why: "The kernel is asked what it knows of a mount."},

@@ -22,7 +22,7 @@ func (w *watcher) pressed(key byte) {
 	switch key {
 	case '\n', '\r':
 	case 'c':
-		w.pause.skip = t.stretch()
+		w.pause.skip[t.chapter] = t.speaker.side
 	case 'g':
 		w.pause.off = true
 	case 'q':

@@ -12,10 +12,10 @@ import (
 // is the command's.
 type pause struct {
 	on       bool
-	off      bool   // g: go on without waiting
-	hurry    bool   // Ctrl-Z came in the middle of Go's clone and execve
-	skip     string // c: this stretch goes on without waiting
-	waitsFor *told  // the call before which a key is waited for
+	off      bool            // g: go on without waiting
+	hurry    bool            // Ctrl-Z came in the middle of Go's clone and execve
+	skip     map[string]Side // c: this chapter goes on without waiting, until who told it then tells another; in lessons, "" for all of a side
+	waitsFor *told           // the call before which a key is waited for
 	keys     chan byte
 	lost     chan struct{} // nothing can be read from the terminal anymore
 
@@ -44,7 +44,7 @@ var (
 
 // newPause gets ready to wait for keys. host is the process group of the host's side.
 func newPause(wanted bool, host int, print *printer) *pause {
-	p := &pause{prompts: lessonPrompts, print: print, keys: make(chan byte), lost: make(chan struct{})}
+	p := &pause{skip: map[string]Side{}, prompts: lessonPrompts, print: print, keys: make(chan byte), lost: make(chan struct{})}
 	if !wanted {
 		return p
 	}
@@ -66,19 +66,19 @@ func newPause(wanted bool, host int, print *printer) *pause {
 
 // before waits for a key before a call, and reports whether it does.
 func (p *pause) before(t *told) bool {
-	if p.skip != "" && p.skip != t.stretch() {
-		p.skip = ""
+	for chapter, side := range p.skip {
+		if side == t.speaker.side && chapter != t.chapter || side != t.speaker.side && t.chapter == "" {
+			delete(p.skip, chapter)
+		}
 	}
-	if !p.on || p.off || p.skip == t.stretch() || p.hurry && t.borrows() {
+	_, skips := p.skip[t.chapter]
+	if !p.on || p.off || skips || p.hurry && t.borrows() {
 		return false
 	}
 	p.waitsFor = t
 	p.again()
 	return true
 }
-
-// stretch is what c goes to the end of: a side's account, or its chapter.
-func (t *told) stretch() string { return string(t.speaker.side) + t.chapter }
 
 // again shows the prompt and reads, if a call waits for a key and we do not read
 // already.

@@ -55,15 +55,17 @@ func (w *watcher) speakerOf(thread *trace.Thread, r reason) speaker {
 // place finds the chapter that a call belongs to: its own, or that of what its side did
 // before.
 func (w *watcher) place(t *told) {
-	const last = "the command"
+	const first, last = "namespaces", "the command"
 	side := t.speaker.side
 	switch {
 	case t.command:
 		t.chapter = last
 	case t.entry.chapter != "":
 		t.chapter = t.entry.chapter
-	default:
+	case w.chapters[side] != "":
 		t.chapter = w.chapters[side]
+	default:
+		t.chapter = first
 	}
 	w.chapters[side] = t.chapter
 }
