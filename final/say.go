@@ -80,8 +80,6 @@ func hintFor(err error) string {
 	switch {
 	case hint != "":
 		return hint
-	case narrate.Watched(): // the narrator knows the call, and has said what to do about it
-		return ""
 	case errors.As(err, &failed):
 		return narrate.Hint(failed.Call, failed.Errno, failed.Process, rootLine)
 	case errors.As(err, &kernel):

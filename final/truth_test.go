@@ -254,6 +254,29 @@ func TestNarrationEqualsStrace(t *testing.T) {
 	}
 }
 
+// With each primitive left out, too.
+func TestWithoutNarrationEqualsStrace(t *testing.T) {
+	asRoot(t)
+	for primitive := range consequences {
+		if testing.Short() && primitive != "user" && primitive != "pid" {
+			continue
+		}
+		t.Run(primitive, func(t *testing.T) {
+			equalsStrace(t, lesson, "run", "-network", "none", "-without", primitive, "/bin/echo", "hi")
+		})
+	}
+}
+
+// And for an ordinary user. Without newuidmap: strace takes its rights away.
+func TestRootlessNarrationEqualsStrace(t *testing.T) {
+	nothingLeft(t)
+	user := ordinaryUser(t)
+	if leftToOrdinaryUser() {
+		t.Skip("the ordinary user's own run of the tests does that")
+	}
+	equalsStrace(t, user, "run", "/bin/echo", "hi")
+}
+
 // So does exec.
 func TestExecNarrationEqualsStrace(t *testing.T) {
 	asRoot(t)
@@ -274,6 +297,9 @@ func equalsStrace(t *testing.T, who lessontest.Lesson, args ...string) {
 	who.Type(t, "-quiet", "run", "-network", "none", "true") // makes the root file system
 	said := commandOf(t, who, append([]string{lessontest.Program(), "-json"}, args...)...)
 	silent := commandOf(t, who, append([]string{lessontest.Program(), "-quiet"}, args...)...)
+	if who != lesson || os.Geteuid() != 0 {
+		said.Env, silent.Env = append(said.Env, "PATH=/nonexistent"), append(silent.Env, "PATH=/nonexistent")
+	}
 	compareWhole(t, lessontest.Whole{Command: "/bin/echo", Told: mustBeTold, Same: sameContainer}, said, silent)
 }
 

@@ -17,7 +17,6 @@ type fold struct {
 	count   int      // of calls beside the first
 	last    string   // what the last call is about
 	unnamed bool     // of one it is not known what it is about
-	asked   int      // of those that have no answer yet
 }
 
 // isLast reports whether a call is one of the row that is open now, and not its first.

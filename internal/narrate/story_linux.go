@@ -91,6 +91,9 @@ func outside(thread *trace.Thread, path, from string, do func(path string)) {
 	}
 	for _, self := range []string{"/proc/self/", "/proc/thread-self/"} { // which would be us
 		if rest, ok := strings.CutPrefix(path, self); ok {
+			if unix.Access(dir+"/"+rest, unix.F_OK) == unix.EACCES && thread.Process.Parent != nil { // see runsFile
+				dir = "/proc/" + strconv.Itoa(thread.Process.Parent.ID)
+			}
 			do(dir + "/" + rest)
 			return
 		}

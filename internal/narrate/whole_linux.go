@@ -1,7 +1,9 @@
 package narrate
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"math/bits"
 	"os"
 	"path"
@@ -113,9 +115,42 @@ func (w *watcher) executes(t *told) (again, command bool) {
 	there := false
 	t.file(func(file string) {
 		there, t.missing = unix.Access(file, unix.X_OK) == nil, false
-		again = proc.SameFile("/proc/"+strconv.Itoa(t.thread.ID)+"/exe", file)
+		again = runsFile(t.thread.Process, file)
 	})
 	return again, there && !again && !preparers[path.Base(t.call.Path)] && w.isChanged(t.thread)
+}
+
+// runsFile reports whether a process runs the program in a file: the same file, or a copy of
+// it, as runtimes make for themselves in memory. A process that has just changed its
+// user, and has its maker's memory still, is not for an ordinary user to look into: it
+// runs what its maker runs. See PR_SET_DUMPABLE(2const).
+func runsFile(p *trace.Process, file string) bool {
+	for ; p != nil; p = p.Parent {
+		exe := "/proc/" + strconv.Itoa(p.ID) + "/exe"
+		if identity(exe) != "" {
+			return proc.SameFile(exe, file) || sameContent(exe, file)
+		}
+	}
+	return false
+}
+
+// sameContent reports whether two files have the same bytes.
+func sameContent(one, other string) bool {
+	a, err1 := os.Open(one)
+	b, err2 := os.Open(other)
+	defer a.Close()
+	defer b.Close()
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	ofA, err1 := a.Stat()
+	ofB, err2 := b.Stat()
+	if err1 != nil || err2 != nil || !ofA.Mode().IsRegular() || !ofB.Mode().IsRegular() || ofA.Size() != ofB.Size() {
+		return false
+	}
+	contentA, err1 := io.ReadAll(a)
+	contentB, err2 := io.ReadAll(b)
+	return err1 == nil && err2 == nil && bytes.Equal(contentA, contentB)
 }
 
 // lookUpMissing is the entry of an execve of a file that is not there: so the folders
