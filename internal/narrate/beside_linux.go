@@ -113,6 +113,9 @@ func Serve() {
 // narrator has seized this process, or when one sentence has said why it cannot. With
 // Settings.Quiet it does nothing.
 func Beside(s Story) {
+	if isStarted(watchWord) || isStarted(apartWord) {
+		panic("narrate: this process is the narrator: main must call Serve first") // else it starts itself without end
+	}
 	if s.Settings.Quiet {
 		return
 	}
