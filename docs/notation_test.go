@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // The book's notation for what changes from run to run (see README.md here):
@@ -93,12 +92,24 @@ func (s *scope) pattern(text string) (pattern *regexp.Regexp, numbers []string) 
 		b.WriteString(regexp.QuoteMeta(part[next:]))
 	}
 	b.WriteString(`$`)
-	return regexp.MustCompile(speaker.ReplaceAllString(b.String(), `$1(?: main\.go:\d+)? │`)), numbers
+	return regexp.MustCompile(speaker.ReplaceAllStringFunc(b.String(), leavesOut)), numbers
 }
 
-// speaker, in an expression, is one without a line of the program: that may be
+// speaker, in an expression, is what stands in the left column: who speaks, the
+// chapter that begins, the pid outside, and the line of the program.
+var speaker = regexp.MustCompile(`((?:host|container) (?:\([^)]*\)|\d+))( [a-z ]*[a-z])?( = (?:\([^)]*\)|\d+))?( \w+\\\.go:\d+)? │`)
+
+// leavesOut lets everything below a speaker be missing in the book: it may be
 // among what was left out.
-var speaker = regexp.MustCompile(`((?:host|container) (?:\([^)]*\)|\d+)) │`)
+func leavesOut(label string) string {
+	parts := speaker.FindStringSubmatch(label)
+	for i, missing := range []string{2: `(?: [a-z ]*[a-z])?`, 3: `(?: = \d+)?`, 4: `(?: \w+\.go:\d+)?`} {
+		if parts[i] == "" {
+			parts[i] = missing
+		}
+	}
+	return strings.Join(parts[1:], "") + " │"
+}
 
 // shape is what may stand for a number of the book.
 func shape(number string) string {
@@ -112,7 +123,7 @@ func shape(number string) string {
 }
 
 var (
-	margin  = regexp.MustCompile(`^( ?(?:host|container) \d+)?( main\.go:\d+)? *│ ?`)
+	margin  = regexp.MustCompile(`^( ?(?:host|container|cont\.) \d+)?( ?(?:[a-z ]*[a-z]|= \d+|\w+\.go:\d+))? *│ ?`)
 	manPage = regexp.MustCompile(`  man \d \w+$`)
 	broken  = regexp.MustCompile(`([/|,]) `)
 )
@@ -126,7 +137,7 @@ func normalize(lines []string) string {
 	var label string
 	spoken := func() {
 		if label != "" {
-			text.WriteString("\n" + label + " │")
+			text.WriteString("\n" + strings.TrimLeft(label, " ") + " │")
 		}
 		text.WriteString(said.String())
 		label = ""
@@ -142,7 +153,11 @@ func normalize(lines []string) string {
 		if left[1] != "" {
 			spoken()
 		}
-		label += strings.TrimPrefix(left[1], " ") + left[2]
+		for _, part := range left[1:] {
+			if part = strings.TrimLeft(part, " "); part != "" {
+				label += " " + strings.Replace(part, "cont.", "container", 1) // shorter where the pid is long
+			}
+		}
 		said.WriteString(" " + strings.Join(strings.Fields(manPage.ReplaceAllString(line[len(left[0]):], "")), " "))
 	}
 	spoken()
@@ -225,8 +240,9 @@ func (s *scope) printed(line string) string {
 		return number
 	})
 	if left, right, ok := strings.Cut(replaced, "│"); ok && margin.MatchString(line) {
-		column := utf8.RuneCountInString(line[:strings.Index(line, "│")])
-		return strings.TrimRight(left, " ") + strings.Repeat(" ", max(1, column-utf8.RuneCountInString(strings.TrimRight(left, " ")))) + "│" + right
+		was, _, _ := strings.Cut(line, "│")
+		label, least := strings.TrimRight(left, " "), len(was)-len(strings.TrimRight(was, " "))
+		return label + strings.Repeat(" ", max(min(1, least), len(was)-len(label))) + "│" + right
 	}
 	return replaced
 }
