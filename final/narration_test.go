@@ -58,6 +58,28 @@ func TestPauseByChapters(t *testing.T) {
 	}
 }
 
+// While the command has the terminal, nothing is told: a prompt stays where it is. The
+// terminal is raw then, and what is told before it is restored begins at the left, too.
+func TestNarrationLeavesTheCommandAlone(t *testing.T) {
+	asRoot(t)
+	lesson.Type(t, "-quiet", "run", "-network", "none", "true").Exits(0)
+	for _, flag := range []string{"-no-color", "-short"} {
+		term := lessontest.NewTerminal(t, 80, exec.Command(lessontest.Program(), flag, "run", "-network", "none", "/bin/sh"))
+		term.Expect("container:/# ")
+		term.Type("exit 3\n")
+		if status := term.Wait(); status != 3 {
+			t.Errorf("%s: exit status %d, expected 3", flag, status)
+		}
+		_, after, found := strings.Cut(term.Raw(), "container:/# ")
+		if !found || strings.Count(after, "Wait until a process ends") != 1 || strings.Count(term.Raw(), "Wait until a process ends") != 1 {
+			t.Errorf("%s: expected: the wait is told when the command has ended:\n%s", flag, term.Screen())
+		}
+		if lines := strings.Count(term.Raw(), "\n"); lines != strings.Count(term.Raw(), "\r\n") {
+			t.Errorf("%s: of %d lines only %d end with a carriage return: %q", flag, lines, strings.Count(term.Raw(), "\r\n"), term.Raw())
+		}
+	}
+}
+
 // In the environment of the tests -pause has no terminal, says so and goes on.
 func TestPauseNowhere(t *testing.T) {
 	asRoot(t)

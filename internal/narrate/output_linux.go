@@ -3,6 +3,7 @@ package narrate
 import (
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -57,6 +58,9 @@ func (o *output) write() {
 func (o *output) say(text string) {
 	if text == "" {
 		return
+	}
+	if o.isRaw() {
+		text = strings.ReplaceAll(text, "\n", "\r\n")
 	}
 	select {
 	case o.texts <- text:
@@ -123,6 +127,13 @@ func (o *output) beginsLine() bool {
 	last := make([]byte, 1)
 	_, err = file.ReadAt(last, end-1)
 	return end == 0 || err == nil && last[0] == '\n'
+}
+
+// isRaw reports whether the output is a terminal on which a line feed only goes down,
+// as a runtime sets it that gives the command a terminal of its own.
+func (o *output) isRaw() bool {
+	mode, err := unix.IoctlGetTermios(o.fd, unix.TCGETS)
+	return err == nil && mode.Oflag&unix.OPOST == 0
 }
 
 // colored reports whether the narration has color. The package color looks at

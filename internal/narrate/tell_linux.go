@@ -58,7 +58,10 @@ func (p *printer) json(r record) {
 func (w *watcher) tell(t *told) {
 	p := w.print
 	p.look()
-	call := shownCall(t.call, t.byGo)
+	call := t.late
+	if call == "" {
+		call = shownCall(t.call, t.byGo)
+	}
 	w.spoken = t
 	if !w.Lesson {
 		w.tellWhole(t, call)
@@ -116,8 +119,14 @@ func (w *watcher) answer(t *told, child *trace.Process) {
 	if t.hidden && w.hides(t) || t.folded && w.foldIn(t) {
 		return
 	}
-	if t.command && t.call.Errno() == 0 {
+	switch {
+	case t.command && t.call.Errno() == 0:
 		return // an execve that works does not return
+	case t.command:
+		w.hands = false
+	case t.late != "":
+		w.unfold()
+		w.tell(t)
 	}
 	w.print.look()
 	style, text := goodStyle, fmt.Sprintf("= %d", t.call.Return())

@@ -36,6 +36,7 @@ type watcher struct {
 	queue  []*told        // calls that wait for the one that -pause waits before
 	spoken *told          // the call whose lines were written last
 	began  bool           // the container has become the command, or has started it
+	hands  bool           // the execve of a whole program's command is made: the terminal is the command's from here on
 
 	commands map[*trace.Process][]string // what the container's side has become or started, with its pids
 
@@ -77,6 +78,7 @@ type told struct {
 	command  bool   // the execve that makes the container the command
 	born     bool   // its answer has been told: a clone has made its process
 	waits    bool   // it waits for the container
+	late     string // the call, if it is told with its answer
 }
 
 // become makes this process the narrator of the one that started it.
@@ -370,6 +372,11 @@ func (w *watcher) announce(t *told) {
 		return
 	}
 	w.unfold()
+	if !w.Lesson && t.waits && w.hands && !w.JSON() {
+		t.late = shownCall(t.call, t.byGo)
+		w.make(t)
+		return
+	}
 	if !w.JSON() {
 		w.fold.begin(t)
 		w.tell(t)
@@ -410,6 +417,7 @@ func (w *watcher) make(t *told) {
 	}
 	if t.command {
 		w.pause.leave()
+		w.hands = true
 	}
 	w.tracer.Continue(t.thread)
 	if t.waits {

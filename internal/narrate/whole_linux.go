@@ -258,7 +258,7 @@ func (w *watcher) tellWhole(t *told, call string) {
 	}
 	all := p.lines(plainStyle, why)
 	all = append(all, p.lines(callStyle, compact(t, call, p.columns))...)
-	p.begin(t.speaker, all, !t.command && !w.pause.on && !(t.waits && w.began))
+	p.begin(t.speaker, all, !t.command && !w.pause.on)
 }
 
 // compact is a call in one line, with room for a short answer, or in two where these
