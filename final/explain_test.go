@@ -41,6 +41,28 @@ func TestExplainBecomesTheCommand(t *testing.T) {
 	})
 }
 
+// What a runtime tries in vain is told once, whatever it is about, and without a hint: the
+// runtime goes on.
+func TestExplainedAttempts(t *testing.T) {
+	asRoot(t)
+	missing := lesson.Type(t, "-no-color", "explain", "env", "PATH=/no:/such:/folder", "nosuchcommand").Exits(127)
+	missing.Says(`execve("/no/nosuchcommand", `, "= -1 ENOENT", "and 2 more: /such, /folder, with the same answer")
+	for name, row := range map[string]string{"bwrap": "An execve of an ordinary program keeps these capabilities.", "runc": "These are hidden: who looks"} {
+		lessontest.NeedTool(t, name)
+		dir := bundle(t, lessontest.NeedTool(t, "runc"))
+		args := explained[name](t, dir, "gonsrun-test", "/bin/echo", "hi")
+		said := lessontest.RunCommand(t, "", exec.Command(lessontest.Program(), append([]string{"-no-color", "explain"}, args...)...)).Exits(0).Stderr
+		if told := strings.Count(said, row); told == 0 || told > 15 {
+			t.Errorf("%s: %d times %q, expected few:\n%s", name, told, row, said)
+		}
+		for _, hint := range []string{"docker run", "mkdir DIR/proc"} {
+			if strings.Contains(said, hint) {
+				t.Errorf("%s: a hint, %q:\n%s", name, hint, said)
+			}
+		}
+	}
+}
+
 // A signal that kills the command kills what was typed.
 func TestExplainedCommandIsKilled(t *testing.T) {
 	nothingLeft(t)

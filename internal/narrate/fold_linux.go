@@ -3,6 +3,7 @@ package narrate
 import (
 	"fmt"
 	"strings"
+	"syscall"
 
 	"gonsrun/internal/trace"
 )
@@ -17,6 +18,8 @@ type fold struct {
 	count   int      // of calls beside the first
 	last    string   // what the last call is about
 	unnamed bool     // of one it is not known what it is about
+	first   *told
+	errno   syscall.Errno // the first one's answer, and so that of all
 }
 
 // isLast reports whether a call is one of the row that is open now, and not its first.
@@ -31,8 +34,11 @@ func (f *fold) takes(t *told) bool {
 
 // begin begins a row with its first call, or none.
 func (f *fold) begin(t *told) {
-	*f = fold{key: t.entry.fold, process: t.thread.Process, speaker: t.speaker, last: t.entry.item}
+	*f = fold{key: t.entry.fold, process: t.thread.Process, speaker: t.speaker, last: t.entry.item, first: t}
 }
+
+// answers reports whether a call has the same answer as the row's first.
+func (f *fold) answers(t *told) bool { return f.takes(t) && t.call.Errno() == f.errno }
 
 // add adds an answered call.
 func (f *fold) add(t *told) {
@@ -60,14 +66,17 @@ func (f *fold) text() string {
 
 // unfold ends the row, and tells what was in it.
 func (w *watcher) unfold() {
-	text, s, count := w.fold.text(), w.fold.speaker, w.fold.count
+	text, s, count, errno := w.fold.text(), w.fold.speaker, w.fold.count, w.fold.errno
 	w.fold = fold{}
 	if text == "" {
 		return
 	}
 	w.print.look()
-	if w.Settings.Short {
+	switch {
+	case w.Settings.Short:
 		text = fmt.Sprintf("(+%d)", count)
+	case errno != 0:
+		text += ", with the same answer"
 	}
 	w.print.more(s, w.print.lines(plainStyle, text))
 }

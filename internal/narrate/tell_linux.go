@@ -128,6 +128,9 @@ func (w *watcher) answer(t *told, child *trace.Process) {
 		w.unfold()
 		w.tell(t)
 	}
+	if w.fold.first == t {
+		w.fold.errno = t.call.Errno()
+	}
 	w.print.look()
 	style, text := goodStyle, fmt.Sprintf("= %d", t.call.Return())
 	if errno := t.call.Errno(); errno != 0 {
@@ -223,6 +226,13 @@ func (w *watcher) hint(t *told) string {
 		return ""
 	}
 	status := proc.Read(fmt.Sprintf("/proc/%d/status", t.thread.ID))
+	switch {
+	case w.Lesson:
+	case t.call.Name() == "mount" && t.entry.fold != "":
+		return "" // runtimes hide what not every kernel has
+	case mayAdminister(w.starter.status) || w.differs(t.thread, "user"):
+		status = "" // it lacks what it has given up itself
+	}
 	return Hint(t.call.Name(), errno, status, w.AsRoot)
 }
 

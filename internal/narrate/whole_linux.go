@@ -389,13 +389,15 @@ func (w *watcher) hides(t *told) bool {
 }
 
 // foldIn puts an answered call into the row that it belongs to. It reports false for one
-// that must be told by itself: it failed, or the row has ended before its answer came.
+// that must be told by itself: its answer is another than the row's, or the row has ended
+// before it came.
 func (w *watcher) foldIn(t *told) bool {
-	if (t.call.Errno() == 0 || t.missing && t.call.Errno() == unix.ENOENT) && w.fold.takes(t) {
+	if w.fold.answers(t) {
 		w.fold.add(t)
 		return true
 	}
 	w.unfold()
+	w.fold.begin(t)
 	w.tell(t)
 	return false
 }
