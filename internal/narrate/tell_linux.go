@@ -221,8 +221,8 @@ func pidsOf(p *trace.Process) []string {
 // hint says what the reader can do about an error.
 func (w *watcher) hint(t *told) string {
 	errno := t.call.Errno()
-	// What is no lesson may go on without a call that was refused, and says itself what to do.
-	if errno == 0 || !w.Lesson || !proc.IsOurs() {
+	// Final may go on without a call that was refused, and says itself what to do.
+	if errno == 0 || !w.Lesson && !w.Explains || !proc.IsOurs() {
 		return ""
 	}
 	status := proc.Read(fmt.Sprintf("/proc/%d/status", t.thread.ID))
