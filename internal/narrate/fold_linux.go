@@ -80,3 +80,17 @@ func (w *watcher) unfold() {
 	}
 	w.print.more(s, w.print.lines(plainStyle, text))
 }
+
+// foldIn puts an answered call into the row that it belongs to. It reports false for one
+// that must be told by itself: its answer is another than the row's, or the row has ended
+// before it came.
+func (w *watcher) foldIn(t *told) bool {
+	if w.fold.answers(t) {
+		w.fold.add(t)
+		return true
+	}
+	w.unfold()
+	w.fold.begin(t)
+	w.tell(t)
+	return false
+}
