@@ -2,6 +2,7 @@ package narrate
 
 import (
 	"fmt"
+
 	"gonsrun/internal/trace"
 )
 

@@ -1,9 +1,8 @@
 package narrate
 
 import (
-	"strings"
-
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 

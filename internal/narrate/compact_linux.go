@@ -2,7 +2,6 @@ package narrate
 
 import (
 	"fmt"
-	"gonsrun/internal/trace"
 	"math/bits"
 	"path"
 	"regexp"
@@ -10,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/fatih/color"
+
+	"gonsrun/internal/trace"
 )
 
 // tellWhole writes why a call is made, and the call: beside the name of a chapter that

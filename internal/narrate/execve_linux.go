@@ -2,8 +2,6 @@ package narrate
 
 import (
 	"bytes"
-	"gonsrun/internal/proc"
-	"gonsrun/internal/trace"
 	"io"
 	"os"
 	"path"
@@ -11,6 +9,9 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/proc"
+	"gonsrun/internal/trace"
 )
 
 // preparers are programs that are not the command yet: they change something, and

@@ -1,9 +1,9 @@
 package narrate
 
 import (
-	"gonsrun/internal/trace"
-
 	"golang.org/x/sys/unix"
+
+	"gonsrun/internal/trace"
 )
 
 // takeSource takes the source that a program offers, see offer. It reports whether the

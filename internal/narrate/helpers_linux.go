@@ -1,8 +1,9 @@
 package narrate
 
 import (
-	"gonsrun/internal/proc"
 	"strconv"
+
+	"gonsrun/internal/proc"
 )
 
 // isHelpers reports whether a call only makes a helper, or waits for one: what the

@@ -1,13 +1,12 @@
 package narrate
 
 import (
-	"sync"
-
 	"os"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
