@@ -145,7 +145,7 @@ func limitsPlace(ours, theirs view) place {
 		}
 	}
 	if limits != nil {
-		p.state, p.fact, p.detail = own, below, strings.Join(limits, ", ")
+		p.state, p.fact, p.detail = own, seeBelow, strings.Join(limits, ", ")
 	}
 	return p
 }
@@ -327,7 +327,7 @@ func seccompPlace(ours, theirs view) place {
 const (
 	minPlace   = 30
 	factColumn = 17 // where the fact of a place begins
-	below      = "see below"
+	seeBelow   = "see below"
 )
 
 // drawBoard is the board in lines of two places, or of one where the terminal is
@@ -344,8 +344,8 @@ func (p *printer) drawBoard(places []place) (all []line) {
 		if i >= rows { // the right column has what the left one leaves
 			width = p.columns - column - 1
 		}
-		if room := width - factColumn; place.detail == "" && columns(place.fact) > room && len(below) <= room {
-			place.fact, place.detail = below, place.fact
+		if room := width - factColumn; place.detail == "" && columns(place.fact) > room && len(seeBelow) <= room {
+			place.fact, place.detail = seeBelow, place.fact
 		}
 		if place.detail != "" {
 			details = append(details, p.lines(plainStyle, place.name+": "+place.detail)...)
