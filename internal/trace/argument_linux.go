@@ -102,7 +102,7 @@ func nameArgument(c *Call, value uint64) (text string) {
 // numbers are four arguments of which nothing is known.
 var numbers = []argument{hexArgument, hexArgument, hexArgument, hexArgument}
 
-func oneOf(names map[uint64]string) argument {
+func oneOf(names []constant) argument {
 	return func(_ *Call, value uint64) string { return choice(value, names) }
 }
 

@@ -28,12 +28,29 @@ func flags(value uint64, known []flag) string {
 	return strings.Join(names, "|")
 }
 
+// constant is a number with a name. Tables of such are slices, not maps, which would
+// have to be made at the start of each program.
+type constant struct {
+	value uint64
+	name  string
+}
+
 // choice prints one value of several.
-func choice(value uint64, known map[uint64]string) string {
-	if name := known[value]; name != "" {
+func choice(value uint64, known []constant) string {
+	if name := constantName(value, known); name != "" {
 		return name
 	}
 	return hex(value)
+}
+
+// constantName is "" for a value without a name.
+func constantName(value uint64, known []constant) string {
+	for _, c := range known {
+		if c.value == value {
+			return c.name
+		}
+	}
+	return ""
 }
 
 // CloneFlag names the flags of clone(2) in value, in the order of their values.
@@ -68,16 +85,14 @@ var cloneFlags = []flag{
 	{unix.CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP"},
 }
 
-// unshareFlags are the flags of unshare(2), namespaceFlags those of setns(2).
-var (
-	unshareFlags = only(cloneFlags, unix.CLONE_VM|unix.CLONE_FS|unix.CLONE_FILES|unix.CLONE_SIGHAND|unix.CLONE_THREAD|unix.CLONE_SYSVSEM|namespaces)
-
-	namespaceFlags = only(cloneFlags, namespaces)
+// What setns(2) and unshare(2) take of them.
+const (
+	namespaces = unix.CLONE_NEWTIME | unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS |
+		unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
+	unshared = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_THREAD | unix.CLONE_SYSVSEM | namespaces
 )
 
-const namespaces = unix.CLONE_NEWTIME | unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS |
-	unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
-
+// only are those of the flags that are wanted.
 func only(all []flag, wanted uint64) (some []flag) {
 	for _, f := range all {
 		if f.value&wanted != 0 {
@@ -147,12 +162,12 @@ var (
 		{0x40000000, "__WALL"},
 		{0x20000000, "__WNOTHREAD"},
 	}
-	waitKinds = map[uint64]string{0: "P_ALL", 1: "P_PID", 2: "P_PGID", 3: "P_PIDFD"}
+	waitKinds = []constant{{0, "P_ALL"}, {1, "P_PID"}, {2, "P_PGID"}, {3, "P_PIDFD"}}
 )
 
 var (
-	seccompOperations = map[uint64]string{0: "SECCOMP_SET_MODE_STRICT", 1: "SECCOMP_SET_MODE_FILTER",
-		2: "SECCOMP_GET_ACTION_AVAIL", 3: "SECCOMP_GET_NOTIF_SIZES"}
+	seccompOperations = []constant{{0, "SECCOMP_SET_MODE_STRICT"}, {1, "SECCOMP_SET_MODE_FILTER"},
+		{2, "SECCOMP_GET_ACTION_AVAIL"}, {3, "SECCOMP_GET_NOTIF_SIZES"}}
 	seccompFlags = []flag{
 		{unix.SECCOMP_FILTER_FLAG_TSYNC, "SECCOMP_FILTER_FLAG_TSYNC"},
 		{unix.SECCOMP_FILTER_FLAG_LOG, "SECCOMP_FILTER_FLAG_LOG"},
@@ -161,15 +176,15 @@ var (
 		{unix.SECCOMP_FILTER_FLAG_TSYNC_ESRCH, "SECCOMP_FILTER_FLAG_TSYNC_ESRCH"},
 		{unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"},
 	}
-	seccompActions = map[uint64]string{
-		unix.SECCOMP_RET_KILL_PROCESS: "SECCOMP_RET_KILL_PROCESS",
-		unix.SECCOMP_RET_KILL_THREAD:  "SECCOMP_RET_KILL_THREAD",
-		unix.SECCOMP_RET_TRAP:         "SECCOMP_RET_TRAP",
-		unix.SECCOMP_RET_ERRNO:        "SECCOMP_RET_ERRNO",
-		unix.SECCOMP_RET_USER_NOTIF:   "SECCOMP_RET_USER_NOTIF",
-		unix.SECCOMP_RET_TRACE:        "SECCOMP_RET_TRACE",
-		unix.SECCOMP_RET_LOG:          "SECCOMP_RET_LOG",
-		unix.SECCOMP_RET_ALLOW:        "SECCOMP_RET_ALLOW",
+	seccompActions = []constant{
+		{unix.SECCOMP_RET_KILL_PROCESS, "SECCOMP_RET_KILL_PROCESS"},
+		{unix.SECCOMP_RET_KILL_THREAD, "SECCOMP_RET_KILL_THREAD"},
+		{unix.SECCOMP_RET_TRAP, "SECCOMP_RET_TRAP"},
+		{unix.SECCOMP_RET_ERRNO, "SECCOMP_RET_ERRNO"},
+		{unix.SECCOMP_RET_USER_NOTIF, "SECCOMP_RET_USER_NOTIF"},
+		{unix.SECCOMP_RET_TRACE, "SECCOMP_RET_TRACE"},
+		{unix.SECCOMP_RET_LOG, "SECCOMP_RET_LOG"},
+		{unix.SECCOMP_RET_ALLOW, "SECCOMP_RET_ALLOW"},
 	}
 )
 

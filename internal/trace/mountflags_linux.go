@@ -23,15 +23,15 @@ var moveMountFlags = []flag{
 	{unix.MOVE_MOUNT_SET_GROUP, "MOVE_MOUNT_SET_GROUP"},
 }
 
-var fsconfigCommands = map[uint64]string{
-	unix.FSCONFIG_SET_FLAG:        "FSCONFIG_SET_FLAG",
-	unix.FSCONFIG_SET_STRING:      "FSCONFIG_SET_STRING",
-	unix.FSCONFIG_SET_BINARY:      "FSCONFIG_SET_BINARY",
-	unix.FSCONFIG_SET_PATH:        "FSCONFIG_SET_PATH",
-	unix.FSCONFIG_SET_PATH_EMPTY:  "FSCONFIG_SET_PATH_EMPTY",
-	unix.FSCONFIG_SET_FD:          "FSCONFIG_SET_FD",
-	unix.FSCONFIG_CMD_CREATE:      "FSCONFIG_CMD_CREATE",
-	unix.FSCONFIG_CMD_RECONFIGURE: "FSCONFIG_CMD_RECONFIGURE",
+var fsconfigCommands = []constant{
+	{unix.FSCONFIG_SET_FLAG, "FSCONFIG_SET_FLAG"},
+	{unix.FSCONFIG_SET_STRING, "FSCONFIG_SET_STRING"},
+	{unix.FSCONFIG_SET_BINARY, "FSCONFIG_SET_BINARY"},
+	{unix.FSCONFIG_SET_PATH, "FSCONFIG_SET_PATH"},
+	{unix.FSCONFIG_SET_PATH_EMPTY, "FSCONFIG_SET_PATH_EMPTY"},
+	{unix.FSCONFIG_SET_FD, "FSCONFIG_SET_FD"},
+	{unix.FSCONFIG_CMD_CREATE, "FSCONFIG_CMD_CREATE"},
+	{unix.FSCONFIG_CMD_RECONFIGURE, "FSCONFIG_CMD_RECONFIGURE"},
 }
 
 var fspickFlags = []flag{
@@ -60,11 +60,11 @@ var mountAttributes = []flag{
 	{unix.MOUNT_ATTR_NOSYMFOLLOW, "MOUNT_ATTR_NOSYMFOLLOW"},
 }
 
-var propagations = map[uint64]string{unix.MS_UNBINDABLE: "MS_UNBINDABLE", unix.MS_PRIVATE: "MS_PRIVATE", unix.MS_SLAVE: "MS_SLAVE", unix.MS_SHARED: "MS_SHARED"}
+var propagations = []constant{{unix.MS_UNBINDABLE, "MS_UNBINDABLE"}, {unix.MS_PRIVATE, "MS_PRIVATE"}, {unix.MS_SLAVE, "MS_SLAVE"}, {unix.MS_SHARED, "MS_SHARED"}}
 
 // fsmountAttributes are those that fsmount(2) takes.
-var fsmountAttributes = only(mountAttributes, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|
-	unix.MOUNT_ATTR_NOEXEC|unix.MOUNT_ATTR_NOATIME|unix.MOUNT_ATTR_STRICTATIME|unix.MOUNT_ATTR_NODIRATIME)
+const fsmountAttributes = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV |
+	unix.MOUNT_ATTR_NOEXEC | unix.MOUNT_ATTR_NOATIME | unix.MOUNT_ATTR_STRICTATIME | unix.MOUNT_ATTR_NODIRATIME
 
 // statmountParts are what a statmount(2) can ask for.
 var statmountParts = []flag{

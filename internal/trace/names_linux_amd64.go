@@ -3,7 +3,7 @@ package trace
 import "golang.org/x/sys/unix"
 
 // olderNames are calls that newer processors have only in a more general form.
-var olderNames = map[uint64]string{
+var olderNames = [...]string{
 	unix.SYS_FORK:    "fork",
 	unix.SYS_VFORK:   "vfork",
 	unix.SYS_OPEN:    "open",

@@ -1,4 +1,4 @@
 package trace
 
 // olderNames are calls that newer processors have only in a more general form.
-var olderNames = map[uint64]string{}
+var olderNames = [...]string{}

@@ -23,17 +23,24 @@ var (
 	neighborForm = messageForm{"ndm_", unix.SizeofNdMsg, neighborFields, neighborAttributes}
 )
 
-// messageForms are the messages whose structures are known.
-var messageForms = map[uint16]messageForm{
-	unix.RTM_NEWLINK: linkForm, unix.RTM_DELLINK: linkForm, unix.RTM_GETLINK: linkForm, unix.RTM_SETLINK: linkForm,
-	unix.RTM_NEWADDR: addressForm, unix.RTM_DELADDR: addressForm, unix.RTM_GETADDR: addressForm,
-	unix.RTM_NEWROUTE: routeForm, unix.RTM_DELROUTE: routeForm, unix.RTM_GETROUTE: routeForm,
-	unix.RTM_NEWNEIGH: neighborForm, unix.RTM_DELNEIGH: neighborForm,
+// formOf finds the form of the messages whose structures are known.
+func formOf(kind uint16) (form messageForm, known bool) {
+	switch kind {
+	case unix.RTM_NEWLINK, unix.RTM_DELLINK, unix.RTM_GETLINK, unix.RTM_SETLINK:
+		return linkForm, true
+	case unix.RTM_NEWADDR, unix.RTM_DELADDR, unix.RTM_GETADDR:
+		return addressForm, true
+	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE, unix.RTM_GETROUTE:
+		return routeForm, true
+	case unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH:
+		return neighborForm, true
+	}
+	return messageForm{}, false
 }
 
 // linkFields prints struct ifinfomsg.
 func linkFields(p *netlinkPrinter, b []byte) string {
-	hardware := hardwareTypes[uint64(binary.NativeEndian.Uint16(b[2:]))]
+	hardware := constantName(uint64(binary.NativeEndian.Uint16(b[2:])), hardwareTypes)
 	if hardware == "" {
 		hardware = left
 	}
@@ -51,7 +58,7 @@ func addressFields(p *netlinkPrinter, b []byte) string {
 func routeFields(_ *netlinkPrinter, b []byte) string {
 	return fmt.Sprintf("rtm_dst_len=%d, rtm_src_len=%d, rtm_tos=%s, rtm_table=%s, rtm_protocol=%s, rtm_scope=%s, rtm_type=%s, rtm_flags=%s",
 		b[1], b[2], flags(uint64(b[3]), serviceTypes), choice(uint64(b[4]), routeTables), choice(uint64(b[5]), routeProtocols),
-		choice(uint64(b[6]), scopeNames), choice(uint64(b[7]), routeTypeNames), flags(uint64(binary.NativeEndian.Uint32(b[8:])), routeFlags))
+		choice(uint64(b[6]), scopeNames), routeTypeNames.choice(uint64(b[7])), flags(uint64(binary.NativeEndian.Uint32(b[8:])), routeFlags))
 }
 
 // neighborFields prints struct ndmsg.
@@ -61,10 +68,11 @@ func neighborFields(p *netlinkPrinter, b []byte) string {
 		state = flags(uint64(value), neighborStates)
 	}
 	return fmt.Sprintf("ndm_ifindex=%s, ndm_state=%s, ndm_flags=%s, ndm_type=%s", p.interfaceIndex(binary.NativeEndian.Uint32(b[4:])),
-		state, flags(uint64(b[10]), neighborFlags), choice(uint64(b[11]), routeTypeNames))
+		state, flags(uint64(b[10]), neighborFlags), routeTypeNames.choice(uint64(b[11])))
 }
 
-type values = map[uint16]func(*netlinkPrinter, []byte) string
+// values print the values of attributes, and stand at their types.
+type values []func(p *netlinkPrinter, value []byte) string
 
 var linkAttributes = attributeTable{linkAttributeNames, values{
 	unix.IFLA_IFNAME: textValue, unix.IFLA_IFALIAS: textValue, unix.IFLA_QDISC: textValue, unix.IFLA_ALT_IFNAME: textValue,
@@ -88,7 +96,7 @@ var linkInfo = attributeTable{linkInfoNames, values{unix.IFLA_INFO_KIND: wordVal
 
 var addressAttributes = attributeTable{addressAttributeNames, values{
 	unix.IFA_ADDRESS: addressValue, unix.IFA_LOCAL: addressValue, unix.IFA_BROADCAST: addressValue, unix.IFA_ANYCAST: addressValue,
-	unix.IFA_MULTICAST: addressValue, unix.IFA_LABEL: textValue, unix.IFA_FLAGS: flagsValue(addressFlags),
+	unix.IFA_MULTICAST: addressValue, unix.IFA_LABEL: textValue, unix.IFA_FLAGS: addressFlagsValue,
 	unix.IFA_RT_PRIORITY: number32, unix.IFA_TARGET_NETNSID: signed32,
 }}
 

@@ -3,7 +3,6 @@ package trace
 import (
 	"encoding/binary"
 	"fmt"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -79,14 +78,14 @@ func (p *netlinkPrinter) body(m netlinkMessage) string {
 		return quoteHex(m.body)
 	}
 	p.family = m.body[0]
-	form, known := messageForms[m.kind]
+	form, known := formOf(m.kind)
 	if !known {
 		return left
 	}
 	if len(m.body) < form.length {
-		return "{" + form.prefix + "family=" + choice(uint64(p.family), familyNames) + ", …}"
+		return "{" + form.prefix + "family=" + familyNames.choice(uint64(p.family)) + ", …}"
 	}
-	text := "{" + form.prefix + "family=" + choice(uint64(p.family), familyNames) + ", " + form.fixed(p, m.body) + "}"
+	text := "{" + form.prefix + "family=" + familyNames.choice(uint64(p.family)) + ", " + form.fixed(p, m.body) + "}"
 	if len(m.body) > form.length {
 		text += ", " + p.attributes(m.body[form.length:], form.attributes)
 	}
@@ -128,8 +127,8 @@ func errorText(body []byte) string {
 // attributeTable says how attributes are called, and how the values of some are
 // printed: "" for one that is not as it should be. The other values are left out.
 type attributeTable struct {
-	names  map[uint64]string
-	values map[uint16]func(p *netlinkPrinter, value []byte) string
+	names  numbered
+	values values
 }
 
 func (p *netlinkPrinter) attributes(b []byte, table attributeTable) string {
@@ -145,7 +144,8 @@ func (p *netlinkPrinter) attributes(b []byte, table attributeTable) string {
 }
 
 func (p *netlinkPrinter) attribute(a netlinkAttribute, table attributeTable) string {
-	kind := choice(uint64(a.kind&onlyType), table.names)
+	number := int(a.kind & onlyType)
+	kind := table.names.choice(uint64(number))
 	if a.kind&networkOrder != 0 {
 		kind = "NLA_F_NET_BYTEORDER|" + kind
 	}
@@ -157,8 +157,8 @@ func (p *netlinkPrinter) attribute(a netlinkAttribute, table attributeTable) str
 		return header
 	}
 	value := left
-	if print := table.values[a.kind&onlyType]; print != nil {
-		if value = print(p, a.value); value == "" {
+	if number < len(table.values) && table.values[number] != nil {
+		if value = table.values[number](p, a.value); value == "" {
 			value = quoteHex(a.value)
 		}
 	}
@@ -246,9 +246,9 @@ func addressValue(p *netlinkPrinter, b []byte) string {
 
 func ipAddress(family uint8, b []byte) (netip.Addr, bool) {
 	switch {
-	case family == unix.AF_INET && len(b) >= net.IPv4len:
+	case family == unix.AF_INET && len(b) >= 4:
 		return netip.AddrFrom4([4]byte(b)), true
-	case family == unix.AF_INET6 && len(b) >= net.IPv6len:
+	case family == unix.AF_INET6 && len(b) >= 16:
 		return netip.AddrFrom16([16]byte(b)), true
 	}
 	return netip.Addr{}, false
@@ -269,7 +269,11 @@ func macValue(_ *netlinkPrinter, b []byte) string {
 	if len(b) > longest {
 		return ""
 	}
-	return net.HardwareAddr(b).String()
+	var parts []string
+	for _, c := range b {
+		parts = append(parts, fmt.Sprintf("%02x", c))
+	}
+	return strings.Join(parts, ":")
 }
 
 func descriptorValue(p *netlinkPrinter, b []byte) string {
@@ -279,11 +283,9 @@ func descriptorValue(p *netlinkPrinter, b []byte) string {
 	return p.descriptor(uint64(binary.NativeEndian.Uint32(b)))
 }
 
-func flagsValue(known []flag) func(*netlinkPrinter, []byte) string {
-	return func(_ *netlinkPrinter, b []byte) string {
-		if len(b) < 4 {
-			return ""
-		}
-		return flags(uint64(binary.NativeEndian.Uint32(b)), known)
+func addressFlagsValue(_ *netlinkPrinter, b []byte) string {
+	if len(b) < 4 {
+		return ""
 	}
+	return flags(uint64(binary.NativeEndian.Uint32(b)), addressFlags)
 }

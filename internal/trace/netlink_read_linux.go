@@ -32,7 +32,7 @@ func (p *netlinkPrinter) read(m *Message, body []byte) {
 		}
 		return
 	}
-	form, known := messageForms[m.Type]
+	form, known := formOf(m.Type)
 	if !known || len(body) < form.length {
 		return
 	}

@@ -26,7 +26,7 @@ func (c *Call) readBPF(v [6]uint64) []string {
 		c.bpfTarget(attributes, attributes[4:])
 		text = fmt.Sprintf("{query={target_fd=%s, attach_type=%s, …}}", c.descriptor(field(attributes, 0)), c.Kind)
 	}
-	return []string{choice(command, bpfCommands), text, unsigned(v[2])}
+	return []string{bpfCommands.choice(command), text, unsigned(v[2])}
 }
 
 // bpfKnown is as much of union bpf_attr as is looked at.
@@ -50,7 +50,7 @@ func (c *Call) bpfAttributes(address, length uint64) []byte {
 func field(b []byte, at int) uint64 { return uint64(binary.NativeEndian.Uint32(b[at:])) }
 
 func (c *Call) bpfLoad(b []byte, length uint64) string {
-	c.Kind, c.Length = choice(field(b, 0), bpfPrograms), int(field(b, 4))
+	c.Kind, c.Length = bpfPrograms.choice(field(b, 0)), int(field(b, 4))
 	text := fmt.Sprintf("{prog_type=%s, insn_cnt=%d, insns=%s, license=%s", c.Kind, c.Length,
 		nullOr(binary.NativeEndian.Uint64(b[8:]), left), c.string(binary.NativeEndian.Uint64(b[16:])))
 	const logLevel = 24
@@ -74,27 +74,27 @@ func (c *Call) bpfAttach(b []byte, address, length uint64) string {
 // bpfTarget says where a program hangs, and as what.
 func (c *Call) bpfTarget(target, as []byte) {
 	c.Path, _ = c.file(field(target, 0))
-	c.Kind = choice(field(as, 0), bpfAttachments)
+	c.Kind = bpfAttachments.choice(field(as, 0))
 }
 
 var bpfAttachFlags = []flag{{1, "BPF_F_ALLOW_OVERRIDE"}, {2, "BPF_F_ALLOW_MULTI"}, {4, "BPF_F_REPLACE"}}
 
-var bpfCommands = numbered("BPF_", `
+var bpfCommands = numbered{"BPF_", `
 	MAP_CREATE MAP_LOOKUP_ELEM MAP_UPDATE_ELEM MAP_DELETE_ELEM MAP_GET_NEXT_KEY PROG_LOAD OBJ_PIN
 	OBJ_GET PROG_ATTACH PROG_DETACH PROG_TEST_RUN PROG_GET_NEXT_ID MAP_GET_NEXT_ID
 	PROG_GET_FD_BY_ID MAP_GET_FD_BY_ID OBJ_GET_INFO_BY_FD PROG_QUERY RAW_TRACEPOINT_OPEN BTF_LOAD
 	BTF_GET_FD_BY_ID TASK_FD_QUERY MAP_LOOKUP_AND_DELETE_ELEM MAP_FREEZE BTF_GET_NEXT_ID
 	MAP_LOOKUP_BATCH MAP_LOOKUP_AND_DELETE_BATCH MAP_UPDATE_BATCH MAP_DELETE_BATCH LINK_CREATE
 	LINK_UPDATE LINK_GET_FD_BY_ID LINK_GET_NEXT_ID ENABLE_STATS ITER_CREATE LINK_DETACH
-	PROG_BIND_MAP`)
+	PROG_BIND_MAP`}
 
-var bpfPrograms = numbered("BPF_PROG_TYPE_", `
+var bpfPrograms = numbered{"BPF_PROG_TYPE_", `
 	UNSPEC SOCKET_FILTER KPROBE SCHED_CLS SCHED_ACT TRACEPOINT XDP PERF_EVENT CGROUP_SKB
 	CGROUP_SOCK LWT_IN LWT_OUT LWT_XMIT SOCK_OPS SK_SKB CGROUP_DEVICE SK_MSG RAW_TRACEPOINT
 	CGROUP_SOCK_ADDR LWT_SEG6LOCAL LIRC_MODE2 SK_REUSEPORT FLOW_DISSECTOR CGROUP_SYSCTL
-	RAW_TRACEPOINT_WRITABLE CGROUP_SOCKOPT TRACING STRUCT_OPS EXT LSM SK_LOOKUP SYSCALL`)
+	RAW_TRACEPOINT_WRITABLE CGROUP_SOCKOPT TRACING STRUCT_OPS EXT LSM SK_LOOKUP SYSCALL`}
 
-var bpfAttachments = numbered("BPF_", `
+var bpfAttachments = numbered{"BPF_", `
 	CGROUP_INET_INGRESS CGROUP_INET_EGRESS CGROUP_INET_SOCK_CREATE CGROUP_SOCK_OPS
 	SK_SKB_STREAM_PARSER SK_SKB_STREAM_VERDICT CGROUP_DEVICE SK_MSG_VERDICT CGROUP_INET4_BIND
 	CGROUP_INET6_BIND CGROUP_INET4_CONNECT CGROUP_INET6_CONNECT CGROUP_INET4_POST_BIND
@@ -103,4 +103,4 @@ var bpfAttachments = numbered("BPF_", `
 	TRACE_RAW_TP TRACE_FENTRY TRACE_FEXIT MODIFY_RETURN LSM_MAC TRACE_ITER CGROUP_INET4_GETPEERNAME
 	CGROUP_INET6_GETPEERNAME CGROUP_INET4_GETSOCKNAME CGROUP_INET6_GETSOCKNAME XDP_DEVMAP
 	CGROUP_INET_SOCK_RELEASE XDP_CPUMAP SK_LOOKUP XDP SK_SKB_VERDICT SK_REUSEPORT_SELECT
-	SK_REUSEPORT_SELECT_OR_MIGRATE PERF_EVENT TRACE_KPROBE_MULTI LSM_CGROUP`)
+	SK_REUSEPORT_SELECT_OR_MIGRATE PERF_EVENT TRACE_KPROBE_MULTI LSM_CGROUP`}

@@ -8,32 +8,34 @@ import (
 )
 
 // fileReaders are for folders, files and links.
-var fileReaders = map[string]reader{
-	"mkdir": func(c *Call, v [6]uint64) []string { return []string{c.path(v[0]), mode(v[1])} },
-	"mkdirat": func(c *Call, v [6]uint64) []string {
-		return []string{c.directory(v[0]), c.path(v[1]), mode(v[2])}
-	},
-	"rmdir": func(c *Call, v [6]uint64) []string { return []string{c.path(v[0])} },
-	"unlinkat": func(c *Call, v [6]uint64) []string {
-		return []string{c.directory(v[0]), c.path(v[1]), flags(half(v[2]), atFlags)}
-	},
-	"unlink":    func(c *Call, v [6]uint64) []string { return []string{c.path(v[0])} },
-	"symlink":   func(c *Call, v [6]uint64) []string { return []string{c.source(v[0]), c.path(v[1])} },
-	"symlinkat": func(c *Call, v [6]uint64) []string { return []string{c.source(v[0]), c.directory(v[1]), c.path(v[2])} },
-	"mknod":     func(c *Call, v [6]uint64) []string { return c.node(v[0], v[1], v[2]) },
-	"mknodat": func(c *Call, v [6]uint64) []string {
-		return append([]string{c.directory(v[0])}, c.node(v[1], v[2], v[3])...)
-	},
-	"open": func(c *Call, v [6]uint64) []string { return c.opened(v[0], v[1], v[2]) },
-	"openat": func(c *Call, v [6]uint64) []string {
-		return append([]string{c.directory(v[0])}, c.opened(v[1], v[2], v[3])...)
-	},
-	"openat2": (*Call).readOpenat2,
-	"read":    (*Call).readRead,
-	"write":   (*Call).readWrite,
-	"pwrite64": func(c *Call, v [6]uint64) []string {
-		return append(c.readWrite(v), strconv.FormatInt(int64(v[3]), 10))
-	},
+func fileReaders() map[string]reader {
+	return map[string]reader{
+		"mkdir": func(c *Call, v [6]uint64) []string { return []string{c.path(v[0]), mode(v[1])} },
+		"mkdirat": func(c *Call, v [6]uint64) []string {
+			return []string{c.directory(v[0]), c.path(v[1]), mode(v[2])}
+		},
+		"rmdir": func(c *Call, v [6]uint64) []string { return []string{c.path(v[0])} },
+		"unlinkat": func(c *Call, v [6]uint64) []string {
+			return []string{c.directory(v[0]), c.path(v[1]), flags(half(v[2]), atFlags)}
+		},
+		"unlink":    func(c *Call, v [6]uint64) []string { return []string{c.path(v[0])} },
+		"symlink":   func(c *Call, v [6]uint64) []string { return []string{c.source(v[0]), c.path(v[1])} },
+		"symlinkat": func(c *Call, v [6]uint64) []string { return []string{c.source(v[0]), c.directory(v[1]), c.path(v[2])} },
+		"mknod":     func(c *Call, v [6]uint64) []string { return c.node(v[0], v[1], v[2]) },
+		"mknodat": func(c *Call, v [6]uint64) []string {
+			return append([]string{c.directory(v[0])}, c.node(v[1], v[2], v[3])...)
+		},
+		"open": func(c *Call, v [6]uint64) []string { return c.opened(v[0], v[1], v[2]) },
+		"openat": func(c *Call, v [6]uint64) []string {
+			return append([]string{c.directory(v[0])}, c.opened(v[1], v[2], v[3])...)
+		},
+		"openat2": (*Call).readOpenat2,
+		"read":    (*Call).readRead,
+		"write":   (*Call).readWrite,
+		"pwrite64": func(c *Call, v [6]uint64) []string {
+			return append(c.readWrite(v), strconv.FormatInt(int64(v[3]), 10))
+		},
+	}
 }
 
 func (c *Call) readWrite(v [6]uint64) []string {
@@ -72,12 +74,12 @@ func (c *Call) node(path, mode, device uint64) []string {
 	return arguments
 }
 
-var fileKinds = map[uint64]string{unix.S_IFREG: "S_IFREG", unix.S_IFDIR: "S_IFDIR", unix.S_IFLNK: "S_IFLNK",
-	unix.S_IFCHR: "S_IFCHR", unix.S_IFBLK: "S_IFBLK", unix.S_IFIFO: "S_IFIFO", unix.S_IFSOCK: "S_IFSOCK"}
+var fileKinds = []constant{{unix.S_IFREG, "S_IFREG"}, {unix.S_IFDIR, "S_IFDIR"}, {unix.S_IFLNK, "S_IFLNK"},
+	{unix.S_IFCHR, "S_IFCHR"}, {unix.S_IFBLK, "S_IFBLK"}, {unix.S_IFIFO, "S_IFIFO"}, {unix.S_IFSOCK, "S_IFSOCK"}}
 
 // fileMode prints the kind of file and its permissions.
 func fileMode(value uint64) string {
-	kind := fileKinds[value&unix.S_IFMT]
+	kind := constantName(value&unix.S_IFMT, fileKinds)
 	if kind == "" && value&unix.S_IFMT != 0 {
 		return mode(value)
 	}

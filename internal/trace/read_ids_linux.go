@@ -6,25 +6,27 @@ import (
 )
 
 // idReaders are for the user and groups of a process, and the owner of a file.
-var idReaders = map[string]reader{
-	"setuid":    oneID,
-	"setgid":    oneID,
-	"setfsuid":  oneID,
-	"setfsgid":  oneID,
-	"setreuid":  func(_ *Call, v [6]uint64) []string { return []string{id(v[0]), id(v[1])} },
-	"setregid":  func(_ *Call, v [6]uint64) []string { return []string{id(v[0]), id(v[1])} },
-	"setresuid": func(_ *Call, v [6]uint64) []string { return []string{id(v[0]), id(v[1]), id(v[2])} },
-	"setresgid": func(_ *Call, v [6]uint64) []string { return []string{id(v[0]), id(v[1]), id(v[2])} },
-	"setgroups": func(c *Call, v [6]uint64) []string { return []string{signed(v[0]), c.groups(v[1], v[0])} },
-	"chown":     (*Call).readChown,
-	"lchown":    (*Call).readChown,
-	"fchown": func(c *Call, v [6]uint64) []string {
-		c.Path, _ = c.file(v[0])
-		return []string{c.descriptor(v[0]), id(v[1]), id(v[2])}
-	},
-	"fchownat": func(c *Call, v [6]uint64) []string {
-		return []string{c.directory(v[0]), c.path(v[1]), id(v[2]), id(v[3]), flags(half(v[4]), atFlags)}
-	},
+func idReaders() map[string]reader {
+	return map[string]reader{
+		"setuid":    oneID,
+		"setgid":    oneID,
+		"setfsuid":  oneID,
+		"setfsgid":  oneID,
+		"setreuid":  func(_ *Call, v [6]uint64) []string { return []string{id(v[0]), id(v[1])} },
+		"setregid":  func(_ *Call, v [6]uint64) []string { return []string{id(v[0]), id(v[1])} },
+		"setresuid": func(_ *Call, v [6]uint64) []string { return []string{id(v[0]), id(v[1]), id(v[2])} },
+		"setresgid": func(_ *Call, v [6]uint64) []string { return []string{id(v[0]), id(v[1]), id(v[2])} },
+		"setgroups": func(c *Call, v [6]uint64) []string { return []string{signed(v[0]), c.groups(v[1], v[0])} },
+		"chown":     (*Call).readChown,
+		"lchown":    (*Call).readChown,
+		"fchown": func(c *Call, v [6]uint64) []string {
+			c.Path, _ = c.file(v[0])
+			return []string{c.descriptor(v[0]), id(v[1]), id(v[2])}
+		},
+		"fchownat": func(c *Call, v [6]uint64) []string {
+			return []string{c.directory(v[0]), c.path(v[1]), id(v[2]), id(v[3]), flags(half(v[4]), atFlags)}
+		},
+	}
 }
 
 func oneID(_ *Call, v [6]uint64) []string { return []string{id(v[0])} }

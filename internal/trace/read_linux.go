@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -20,13 +21,16 @@ const left = "…"
 // Read reads the arguments of a call at whose entry its thread is stopped: later
 // the memory may hold something else.
 func (c *Call) Read() {
-	if read := readers[c.Name()]; read != nil {
+	if read := readers()[c.Name()]; read != nil {
 		c.Arguments = read(c, c.Values)
 	}
 }
 
-// readers read the arguments of a call, by its name.
-var readers = merged(processReaders, mountReaders, newMountReaders, fileReaders, privilegeReaders, idReaders, sessionReaders, socketReaders)
+// readers read the arguments of a call, by its name. Like all tables here it costs
+// nothing at the start of a program: most processes never read a call.
+var readers = sync.OnceValue(func() map[string]reader {
+	return merged(processReaders(), mountReaders(), newMountReaders(), fileReaders(), privilegeReaders(), idReaders(), sessionReaders(), socketReaders())
+})
 
 // reader returns the arguments of a call as they are printed.
 type reader func(c *Call, v [6]uint64) []string

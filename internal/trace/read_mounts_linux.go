@@ -7,15 +7,17 @@ import (
 )
 
 // mountReaders are for the mounts and the root.
-var mountReaders = map[string]reader{
-	"mount": (*Call).readMount,
-	"umount2": func(c *Call, v [6]uint64) []string {
-		return []string{c.path(v[0]), flags(half(v[1]), umountFlags)}
-	},
-	"pivot_root": func(c *Call, v [6]uint64) []string { return []string{c.path(v[0]), c.string(v[1])} },
-	"chroot":     func(c *Call, v [6]uint64) []string { return []string{c.path(v[0])} },
-	"chdir":      func(c *Call, v [6]uint64) []string { return []string{c.path(v[0])} },
-	"fchdir":     (*Call).readFchdir,
+func mountReaders() map[string]reader {
+	return map[string]reader{
+		"mount": (*Call).readMount,
+		"umount2": func(c *Call, v [6]uint64) []string {
+			return []string{c.path(v[0]), flags(half(v[1]), umountFlags)}
+		},
+		"pivot_root": func(c *Call, v [6]uint64) []string { return []string{c.path(v[0]), c.string(v[1])} },
+		"chroot":     func(c *Call, v [6]uint64) []string { return []string{c.path(v[0])} },
+		"chdir":      func(c *Call, v [6]uint64) []string { return []string{c.path(v[0])} },
+		"fchdir":     (*Call).readFchdir,
+	}
 }
 
 func (c *Call) readFchdir(v [6]uint64) []string {

@@ -11,25 +11,27 @@ import (
 
 // newMountReaders are for the calls of Linux 5.2 and later that take mount(2) apart:
 // each step works on a file descriptor.
-var newMountReaders = map[string]reader{
-	"open_tree": func(c *Call, v [6]uint64) []string {
-		return []string{c.directory(v[0]), c.path(v[1]), flags(half(v[2]), openTreeFlags)}
-	},
-	"move_mount": (*Call).readMoveMount,
-	"fsopen": func(c *Call, v [6]uint64) []string {
-		return []string{c.kind(v[0]), flags(half(v[1]), []flag{{unix.FSOPEN_CLOEXEC, "FSOPEN_CLOEXEC"}})}
-	},
-	"fsconfig": (*Call).readFsconfig,
-	"fsmount": func(c *Call, v [6]uint64) []string {
-		return []string{c.descriptor(v[0]), flags(half(v[1]), []flag{{unix.FSMOUNT_CLOEXEC, "FSMOUNT_CLOEXEC"}}), flags(half(v[2]), fsmountAttributes)}
-	},
-	"fspick": func(c *Call, v [6]uint64) []string {
-		return []string{c.directory(v[0]), c.path(v[1]), flags(half(v[2]), fspickFlags)}
-	},
-	"mount_setattr": func(c *Call, v [6]uint64) []string {
-		return []string{c.directory(v[0]), c.path(v[1]), flags(half(v[2]), setattrFlags), c.mountAttributes(v[3], v[4]), strconv.FormatUint(v[4], 10)}
-	},
-	"statmount": (*Call).readStatmount,
+func newMountReaders() map[string]reader {
+	return map[string]reader{
+		"open_tree": func(c *Call, v [6]uint64) []string {
+			return []string{c.directory(v[0]), c.path(v[1]), flags(half(v[2]), openTreeFlags)}
+		},
+		"move_mount": (*Call).readMoveMount,
+		"fsopen": func(c *Call, v [6]uint64) []string {
+			return []string{c.kind(v[0]), flags(half(v[1]), []flag{{unix.FSOPEN_CLOEXEC, "FSOPEN_CLOEXEC"}})}
+		},
+		"fsconfig": (*Call).readFsconfig,
+		"fsmount": func(c *Call, v [6]uint64) []string {
+			return []string{c.descriptor(v[0]), flags(half(v[1]), []flag{{unix.FSMOUNT_CLOEXEC, "FSMOUNT_CLOEXEC"}}), flags(half(v[2]), only(mountAttributes, fsmountAttributes))}
+		},
+		"fspick": func(c *Call, v [6]uint64) []string {
+			return []string{c.directory(v[0]), c.path(v[1]), flags(half(v[2]), fspickFlags)}
+		},
+		"mount_setattr": func(c *Call, v [6]uint64) []string {
+			return []string{c.directory(v[0]), c.path(v[1]), flags(half(v[2]), setattrFlags), c.mountAttributes(v[3], v[4]), strconv.FormatUint(v[4], 10)}
+		},
+		"statmount": (*Call).readStatmount,
+	}
 }
 
 // readMoveMount takes for the target what its descriptor is open on, where no path

@@ -8,11 +8,13 @@ import (
 )
 
 // privilegeReaders are for what a process may do, and as whom.
-var privilegeReaders = map[string]reader{
-	"prctl":   (*Call).readPrctl,
-	"capset":  (*Call).readCapset,
-	"seccomp": (*Call).readSeccomp,
-	"bpf":     (*Call).readBPF,
+func privilegeReaders() map[string]reader {
+	return map[string]reader{
+		"prctl":   (*Call).readPrctl,
+		"capset":  (*Call).readCapset,
+		"seccomp": (*Call).readSeccomp,
+		"bpf":     (*Call).readBPF,
+	}
 }
 
 func (c *Call) readPrctl(v [6]uint64) []string {
@@ -24,11 +26,7 @@ func (c *Call) readPrctl(v [6]uint64) []string {
 	case unix.PR_CAP_AMBIENT:
 		return append(arguments, c.ambient(v[1:])...)
 	}
-	printers, known := prctlArguments[option]
-	if !known {
-		printers = numbers
-	}
-	for i, print := range printers {
+	for i, print := range prctlArguments(option) {
 		arguments = append(arguments, print(c, v[i+1]))
 	}
 	return arguments
@@ -46,7 +44,7 @@ func (c *Call) ambient(v []uint64) []string {
 
 // seccompMode is what follows PR_SET_SECCOMP, the older form of seccomp(2).
 func (c *Call) seccompMode(v []uint64) []string {
-	mode := choice(v[0], map[uint64]string{0: "SECCOMP_MODE_DISABLED", 1: "SECCOMP_MODE_STRICT", 2: "SECCOMP_MODE_FILTER"})
+	mode := choice(v[0], []constant{{0, "SECCOMP_MODE_DISABLED"}, {1, "SECCOMP_MODE_STRICT"}, {2, "SECCOMP_MODE_FILTER"}})
 	switch v[0] {
 	case unix.SECCOMP_MODE_STRICT:
 		return []string{mode}
@@ -87,10 +85,10 @@ func (c *Call) word32(address uint64, print func(uint32) string) string {
 }
 
 // Versions of the structures of capset(2): the first has 32 capabilities.
-var capabilityVersions = map[uint64]string{
-	unix.LINUX_CAPABILITY_VERSION_1: "_LINUX_CAPABILITY_VERSION_1",
-	unix.LINUX_CAPABILITY_VERSION_2: "_LINUX_CAPABILITY_VERSION_2",
-	unix.LINUX_CAPABILITY_VERSION_3: "_LINUX_CAPABILITY_VERSION_3",
+var capabilityVersions = []constant{
+	{unix.LINUX_CAPABILITY_VERSION_1, "_LINUX_CAPABILITY_VERSION_1"},
+	{unix.LINUX_CAPABILITY_VERSION_2, "_LINUX_CAPABILITY_VERSION_2"},
+	{unix.LINUX_CAPABILITY_VERSION_3, "_LINUX_CAPABILITY_VERSION_3"},
 }
 
 func (c *Call) readCapset(v [6]uint64) []string {

@@ -8,29 +8,31 @@ import (
 )
 
 // processReaders are for what makes a process, changes it and waits for it.
-var processReaders = map[string]reader{
-	"clone":   (*Call).readClone,
-	"clone3":  (*Call).readClone3,
-	"fork":    func(*Call, [6]uint64) []string { return []string{} },
-	"vfork":   func(*Call, [6]uint64) []string { return []string{} },
-	"unshare": func(_ *Call, v [6]uint64) []string { return []string{flags(v[0], unshareFlags)} },
-	"setns": func(c *Call, v [6]uint64) []string {
-		return []string{c.descriptor(v[0]), flags(half(v[1]), namespaceFlags)}
-	},
-	"sethostname":   (*Call).readHostname,
-	"setdomainname": (*Call).readHostname,
-	"execve": func(c *Call, v [6]uint64) []string {
-		return []string{c.path(v[0]), c.vector(v[1]), nullOr(v[2], left)}
-	},
-	"execveat": func(c *Call, v [6]uint64) []string {
-		return []string{c.directory(v[0]), c.path(v[1]), c.vector(v[2]), nullOr(v[3], left), flags(half(v[4]), atFlags)}
-	},
-	"waitid": func(c *Call, v [6]uint64) []string {
-		return []string{choice(half(v[0]), waitKinds), c.waitedFor(), nullOr(v[2], left), flags(half(v[3]), waitFlags), nullOr(v[4], left)}
-	},
-	"wait4": func(c *Call, v [6]uint64) []string {
-		return []string{signed(v[0]), nullOr(v[1], left), flags(half(v[2]), waitFlags), nullOr(v[3], left)}
-	},
+func processReaders() map[string]reader {
+	return map[string]reader{
+		"clone":   (*Call).readClone,
+		"clone3":  (*Call).readClone3,
+		"fork":    func(*Call, [6]uint64) []string { return []string{} },
+		"vfork":   func(*Call, [6]uint64) []string { return []string{} },
+		"unshare": func(_ *Call, v [6]uint64) []string { return []string{flags(v[0], only(cloneFlags, unshared))} },
+		"setns": func(c *Call, v [6]uint64) []string {
+			return []string{c.descriptor(v[0]), flags(half(v[1]), only(cloneFlags, namespaces))}
+		},
+		"sethostname":   (*Call).readHostname,
+		"setdomainname": (*Call).readHostname,
+		"execve": func(c *Call, v [6]uint64) []string {
+			return []string{c.path(v[0]), c.vector(v[1]), nullOr(v[2], left)}
+		},
+		"execveat": func(c *Call, v [6]uint64) []string {
+			return []string{c.directory(v[0]), c.path(v[1]), c.vector(v[2]), nullOr(v[3], left), flags(half(v[4]), atFlags)}
+		},
+		"waitid": func(c *Call, v [6]uint64) []string {
+			return []string{choice(half(v[0]), waitKinds), c.waitedFor(), nullOr(v[2], left), flags(half(v[3]), waitFlags), nullOr(v[4], left)}
+		},
+		"wait4": func(c *Call, v [6]uint64) []string {
+			return []string{signed(v[0]), nullOr(v[1], left), flags(half(v[2]), waitFlags), nullOr(v[3], left)}
+		},
+	}
 }
 
 // readClone prints the flags in the order of their values, and the signal last.

@@ -9,14 +9,16 @@ import (
 
 // sessionReaders are for sessions, terminals, keyrings and descriptors: what a
 // process has from the one that made it.
-var sessionReaders = map[string]reader{
-	"setsid":  func(*Call, [6]uint64) []string { return []string{} },
-	"setpgid": func(_ *Call, v [6]uint64) []string { return []string{signed(v[0]), signed(v[1])} },
-	"keyctl":  (*Call).readKeyctl,
-	"ioctl":   (*Call).readIoctl,
-	"close_range": func(_ *Call, v [6]uint64) []string {
-		return []string{unsigned(v[0]), unsigned(v[1]), flags(half(v[2]), closeRangeFlags)}
-	},
+func sessionReaders() map[string]reader {
+	return map[string]reader{
+		"setsid":  func(*Call, [6]uint64) []string { return []string{} },
+		"setpgid": func(_ *Call, v [6]uint64) []string { return []string{signed(v[0]), signed(v[1])} },
+		"keyctl":  (*Call).readKeyctl,
+		"ioctl":   (*Call).readIoctl,
+		"close_range": func(_ *Call, v [6]uint64) []string {
+			return []string{unsigned(v[0]), unsigned(v[1]), flags(half(v[2]), closeRangeFlags)}
+		},
+	}
 }
 
 // readIoctl names the requests for the controlling terminal and for an interface's
@@ -24,7 +26,7 @@ var sessionReaders = map[string]reader{
 func (c *Call) readIoctl(v [6]uint64) []string {
 	c.Path, _ = c.file(v[0])
 	file := c.descriptor(v[0])
-	c.Kind = requests[half(v[1])]
+	c.Kind = constantName(half(v[1]), requests)
 	switch half(v[1]) {
 	case unix.TIOCSCTTY:
 		return []string{file, c.Kind, signed(v[2])}
@@ -36,7 +38,7 @@ func (c *Call) readIoctl(v [6]uint64) []string {
 	return []string{file, hex(half(v[1])), left}
 }
 
-var requests = map[uint64]string{unix.TIOCSCTTY: "TIOCSCTTY", unix.TIOCNOTTY: "TIOCNOTTY", unix.SIOCSIFFLAGS: "SIOCSIFFLAGS"}
+var requests = []constant{{unix.TIOCSCTTY, "TIOCSCTTY"}, {unix.TIOCNOTTY, "TIOCNOTTY"}, {unix.SIOCSIFFLAGS, "SIOCSIFFLAGS"}}
 
 // interfaceFlags reads struct ifreq of netdevice(7), of which the kernel takes 40
 // bytes: a name and flags.

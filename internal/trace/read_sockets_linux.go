@@ -11,11 +11,13 @@ import (
 
 // socketReaders are for what goes over sockets. Of messages of rtnetlink(7) it is
 // read what they say.
-var socketReaders = map[string]reader{
-	"sendto":   (*Call).readSendto,
-	"recvfrom": (*Call).readRecvfrom,
-	"sendmsg":  (*Call).readSendmsg,
-	"recvmsg":  (*Call).readRecvmsg,
+func socketReaders() map[string]reader {
+	return map[string]reader{
+		"sendto":   (*Call).readSendto,
+		"recvfrom": (*Call).readRecvfrom,
+		"sendmsg":  (*Call).readSendmsg,
+		"recvmsg":  (*Call).readRecvmsg,
+	}
 }
 
 func (c *Call) readSendto(v [6]uint64) []string {
@@ -113,7 +115,7 @@ func (c *Call) peerOf(address, length uint64) (text string, family uint16) {
 		return nullOr(address, left), 0
 	}
 	family = binary.NativeEndian.Uint16(b)
-	name := choice(uint64(family), familyNames)
+	name := familyNames.choice(uint64(family))
 	switch {
 	case family == unix.AF_NETLINK && len(b) >= netlinkLength:
 		return fmt.Sprintf("{sa_family=AF_NETLINK, nl_pid=%d, nl_groups=%08x}", int32(binary.NativeEndian.Uint32(b[4:])), binary.NativeEndian.Uint32(b[8:])), family

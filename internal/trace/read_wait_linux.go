@@ -64,8 +64,8 @@ const (
 	cldDumped = 3
 )
 
-var childCodes = map[uint64]string{cldExited: "CLD_EXITED", cldKilled: "CLD_KILLED", cldDumped: "CLD_DUMPED",
-	4: "CLD_TRAPPED", 5: "CLD_STOPPED", 6: "CLD_CONTINUED"}
+var childCodes = []constant{{cldExited, "CLD_EXITED"}, {cldKilled, "CLD_KILLED"}, {cldDumped, "CLD_DUMPED"},
+	{4, "CLD_TRAPPED"}, {5, "CLD_STOPPED"}, {6, "CLD_CONTINUED"}}
 
 // Exited reports whether the process ended itself, and was not killed.
 func (w *Waited) Exited() bool { return w.Code == cldExited }

@@ -41,7 +41,7 @@ func (c *Call) socket(value uint64) *socket {
 	s.protocol = protocol
 	address, err := unix.Getsockname(fd)
 	if port, ok := address.(*unix.SockaddrNetlink); ok && err == nil && port.Pid != 0 {
-		s.text = fmt.Sprintf("%s<NETLINK:[%s:%d]>", signed(value), choice(uint64(protocol), netlinkProtocols), port.Pid)
+		s.text = fmt.Sprintf("%s<NETLINK:[%s:%d]>", signed(value), netlinkProtocols.choice(uint64(protocol)), port.Pid)
 	}
 	return s
 }
