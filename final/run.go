@@ -160,7 +160,7 @@ var namespaces = []struct {
 // noteLeftOut says what is left out, and what else that makes impossible.
 func (c *container) noteLeftOut() {
 	for _, primitive := range c.spec.Without {
-		note("Left out: %s. %s", primitive, consequences[primitive])
+		note("Left out: %s. %s", primitive, consequence(primitive))
 	}
 }
 

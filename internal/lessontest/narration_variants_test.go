@@ -65,7 +65,7 @@ func TestNarrationOfOtherBuilds(t *testing.T) {
 		{name: "pie", args: []string{"-buildmode=pie"}},
 		{name: "pie, -trimpath, -s -w", args: []string{"-buildmode=pie", "-trimpath", "-ldflags", "-s -w"}},
 		{name: "not inlined", args: []string{"-gcflags=all=-N -l"}},
-		{name: "cgo", environment: []string{"CGO_ENABLED=1"}, needs: "gcc"},
+		{name: "cgo", environment: []string{"CGO_ENABLED=1"}, args: []string{"-ldflags", "-linkmode=external"}, needs: "gcc"},
 		{name: "-race", environment: []string{"CGO_ENABLED=1"}, args: []string{"-race"}, needs: "gcc"},
 		{name: "Go 1.24", environment: []string{"GOTOOLCHAIN=go1.24.0", "CGO_ENABLED=0"}},
 	} {

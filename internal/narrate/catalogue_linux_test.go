@@ -130,8 +130,8 @@ func TestSentencesAreShort(t *testing.T) {
 		lookUp(call("clone", unix.CLONE_NEWUTS|unix.CLONE_NEWPID|unix.CLONE_NEWNS|unix.CLONE_NEWIPC|unix.CLONE_NEWNET|unix.CLONE_NEWCGROUP|unix.CLONE_NEWUSER), false, false).why} {
 		check(text)
 	}
-	for name := range allows {
-		check(lookUp(call("prctl", unix.PR_CAPBSET_DROP, capabilityNumber(name)), false, false).why)
+	for number := range allows {
+		check(lookUp(call("prctl", unix.PR_CAPBSET_DROP, uint64(number)), false, false).why)
 	}
 }
 
@@ -141,23 +141,14 @@ func TestCapabilities(t *testing.T) {
 	for n := range 64 {
 		if name := trace.CapabilityName(n); strings.HasPrefix(name, "CAP_") {
 			count++
-			if allows[name] == "" {
+			if n >= len(allows) || allows[n] == "" {
 				t.Errorf("what %s allows is not said", name)
 			}
 		}
 	}
-	if count != len(allows) || count != unix.CAP_LAST_CAP+1 {
-		t.Errorf("%d capabilities have names, %d have words, and there are %d", count, len(allows), unix.CAP_LAST_CAP+1)
+	if want := unix.CAP_LAST_CAP + 1; count != want || len(allows) != want {
+		t.Errorf("%d capabilities have names, %d have words, and there are %d", count, len(allows), want)
 	}
-}
-
-func capabilityNumber(name string) uint64 {
-	for n := range 64 {
-		if trace.CapabilityName(n) == name {
-			return uint64(n)
-		}
-	}
-	return 64
 }
 
 // checkedPages are the pages that were looked at: they exist, in Debian 12 or in the

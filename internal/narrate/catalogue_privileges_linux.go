@@ -58,49 +58,49 @@ const (
 	strict   = "Only read, write, _exit and sigreturn are allowed from here on."
 )
 
-// allows says what each capability would let a process do.
-var allows = map[string]string{
-	"CAP_CHOWN":              "give files to other owners",
-	"CAP_DAC_OVERRIDE":       "ignore the permissions of files",
-	"CAP_DAC_READ_SEARCH":    "read all files and folders",
-	"CAP_FOWNER":             "act as the owner of any file",
-	"CAP_FSETID":             "keep set-user-ID bits of changed files",
-	"CAP_KILL":               "send signals to any process",
-	"CAP_SETGID":             "become any group",
-	"CAP_SETUID":             "become any user",
-	"CAP_SETPCAP":            "change its bounding set",
-	"CAP_LINUX_IMMUTABLE":    "make files immutable or append-only",
-	"CAP_NET_BIND_SERVICE":   "listen on ports below 1024",
-	"CAP_NET_BROADCAST":      "send broadcasts, but nothing asks for it",
-	"CAP_NET_ADMIN":          "configure interfaces, routes and firewalls",
-	"CAP_NET_RAW":            "send and receive raw packets",
-	"CAP_IPC_LOCK":           "lock memory, and use huge pages",
-	"CAP_IPC_OWNER":          "use the System V IPC of others",
-	"CAP_SYS_MODULE":         "load modules into the kernel",
-	"CAP_SYS_RAWIO":          "reach I/O ports and physical memory",
-	"CAP_SYS_CHROOT":         "call chroot",
-	"CAP_SYS_PTRACE":         "look into any process",
-	"CAP_SYS_PACCT":          "switch process accounting on and off",
-	"CAP_SYS_ADMIN":          "mount, make namespaces, and much more",
-	"CAP_SYS_BOOT":           "reboot, or load another kernel",
-	"CAP_SYS_NICE":           "raise the priority of any process",
-	"CAP_SYS_RESOURCE":       "go beyond resource limits and quotas",
-	"CAP_SYS_TIME":           "set the clock",
-	"CAP_SYS_TTY_CONFIG":     "hang up and configure virtual terminals",
-	"CAP_MKNOD":              "make device nodes",
-	"CAP_LEASE":              "take leases on any file",
-	"CAP_AUDIT_WRITE":        "write to the audit log",
-	"CAP_AUDIT_CONTROL":      "configure the audit log",
-	"CAP_SETFCAP":            "give capabilities to files",
-	"CAP_MAC_OVERRIDE":       "override mandatory access control",
-	"CAP_MAC_ADMIN":          "configure mandatory access control",
-	"CAP_SYSLOG":             "read the kernel's log and addresses",
-	"CAP_WAKE_ALARM":         "wake up the machine by a timer",
-	"CAP_BLOCK_SUSPEND":      "keep the machine awake",
-	"CAP_AUDIT_READ":         "read the audit log",
-	"CAP_PERFMON":            "measure other processes and the kernel",
-	"CAP_BPF":                "load BPF programs into the kernel",
-	"CAP_CHECKPOINT_RESTORE": "choose pids for new processes",
+// allows says what each capability, by its number, would let a process do.
+var allows = [...]string{
+	unix.CAP_CHOWN:              "give files to other owners",
+	unix.CAP_DAC_OVERRIDE:       "ignore the permissions of files",
+	unix.CAP_DAC_READ_SEARCH:    "read all files and folders",
+	unix.CAP_FOWNER:             "act as the owner of any file",
+	unix.CAP_FSETID:             "keep set-user-ID bits of changed files",
+	unix.CAP_KILL:               "send signals to any process",
+	unix.CAP_SETGID:             "become any group",
+	unix.CAP_SETUID:             "become any user",
+	unix.CAP_SETPCAP:            "change its bounding set",
+	unix.CAP_LINUX_IMMUTABLE:    "make files immutable or append-only",
+	unix.CAP_NET_BIND_SERVICE:   "listen on ports below 1024",
+	unix.CAP_NET_BROADCAST:      "send broadcasts, but nothing asks for it",
+	unix.CAP_NET_ADMIN:          "configure interfaces, routes and firewalls",
+	unix.CAP_NET_RAW:            "send and receive raw packets",
+	unix.CAP_IPC_LOCK:           "lock memory, and use huge pages",
+	unix.CAP_IPC_OWNER:          "use the System V IPC of others",
+	unix.CAP_SYS_MODULE:         "load modules into the kernel",
+	unix.CAP_SYS_RAWIO:          "reach I/O ports and physical memory",
+	unix.CAP_SYS_CHROOT:         "call chroot",
+	unix.CAP_SYS_PTRACE:         "look into any process",
+	unix.CAP_SYS_PACCT:          "switch process accounting on and off",
+	unix.CAP_SYS_ADMIN:          "mount, make namespaces, and much more",
+	unix.CAP_SYS_BOOT:           "reboot, or load another kernel",
+	unix.CAP_SYS_NICE:           "raise the priority of any process",
+	unix.CAP_SYS_RESOURCE:       "go beyond resource limits and quotas",
+	unix.CAP_SYS_TIME:           "set the clock",
+	unix.CAP_SYS_TTY_CONFIG:     "hang up and configure virtual terminals",
+	unix.CAP_MKNOD:              "make device nodes",
+	unix.CAP_LEASE:              "take leases on any file",
+	unix.CAP_AUDIT_WRITE:        "write to the audit log",
+	unix.CAP_AUDIT_CONTROL:      "configure the audit log",
+	unix.CAP_SETFCAP:            "give capabilities to files",
+	unix.CAP_MAC_OVERRIDE:       "override mandatory access control",
+	unix.CAP_MAC_ADMIN:          "configure mandatory access control",
+	unix.CAP_SYSLOG:             "read the kernel's log and addresses",
+	unix.CAP_WAKE_ALARM:         "wake up the machine by a timer",
+	unix.CAP_BLOCK_SUSPEND:      "keep the machine awake",
+	unix.CAP_AUDIT_READ:         "read the audit log",
+	unix.CAP_PERFMON:            "measure other processes and the kernel",
+	unix.CAP_BPF:                "load BPF programs into the kernel",
+	unix.CAP_CHECKPOINT_RESTORE: "choose pids for new processes",
 }
 
 // capability is the name of the one whose number is argument number i.
@@ -115,9 +115,9 @@ func shortCapability(i int) text {
 
 // dropped is the capability that leaves the bounding set, and what it is for.
 func dropped(c *trace.Call) string {
-	name := capability(1)(c)
-	if what := allows[name]; what != "" {
-		return name + " from here on: it would let a process " + what
+	name, number := capability(1)(c), c.Values[1]
+	if number < uint64(len(allows)) {
+		return name + " from here on: it would let a process " + allows[number]
 	}
 	return name + " from here on"
 }

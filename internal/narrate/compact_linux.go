@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/fatih/color"
-
 	"gonsrun/internal/trace"
 )
 
@@ -84,7 +82,7 @@ func shortPaths(text string) string {
 
 // answerWhole tells what the kernel said, what can be seen of it, and which page of the
 // manual to read where there is room for that.
-func (w *watcher) answerWhole(t *told, child *trace.Process, style *color.Color, text string) {
+func (w *watcher) answerWhole(t *told, child *trace.Process, style paint, text string) {
 	p := w.print
 	if t.call.Errno() == 0 && (p.short && !t.waits || w.spoken != t && t.isExecve()) {
 		return // what the new program does shows that it runs

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,8 +17,7 @@ import (
 
 // preparers are programs that are not the command yet: they change something, and
 // then become what their arguments name.
-var preparers = map[string]bool{"chroot": true, "unshare": true, "nsenter": true, "setpriv": true, "capsh": true,
-	"setsid": true, "env": true, "nice": true, "ionice": true, "su": true, "runuser": true, "setarch": true}
+var preparers = []string{"chroot", "unshare", "nsenter", "setpriv", "capsh", "setsid", "env", "nice", "ionice", "su", "runuser", "setarch"}
 
 // executes says of an execve whether it starts the same program once more, and
 // whether it makes a container's process its command.
@@ -28,7 +28,7 @@ func (w *watcher) executes(t *told) (again, command bool) {
 		there, t.missing = unix.Access(file, unix.X_OK) == nil, false
 		again = runsFile(t.thread.Process, file)
 	})
-	return again, there && !again && !preparers[path.Base(t.call.Path)] && w.isChanged(t.thread)
+	return again, there && !again && !slices.Contains(preparers, path.Base(t.call.Path)) && w.isChanged(t.thread)
 }
 
 // runsFile reports whether a process runs the program in a file: the same file, or a copy of

@@ -3,8 +3,6 @@ package narrate
 import (
 	"fmt"
 	"strings"
-
-	"github.com/fatih/color"
 )
 
 // Side is who speaks.
@@ -61,7 +59,7 @@ type line struct {
 }
 
 // lines breaks text into lines.
-func (p *printer) lines(style *color.Color, text string) (all []line) {
+func (p *printer) lines(style paint, text string) (all []line) {
 	for _, part := range wrap(text, p.columns) {
 		all = append(all, line{style.Sprint(part), columns(part), strings.HasPrefix(part, "  ")})
 	}
@@ -130,7 +128,7 @@ func (p *printer) freshLine() string {
 func (p *printer) margin(s speaker) string {
 	text, style := "", faintStyle
 	if p.rows == 0 {
-		text, style = fmt.Sprintf("%s %d", s.side, s.pid), labels[s.side]
+		text, style = fmt.Sprintf("%s %d", s.side, s.pid), s.side.of(hostLabel, containerLabel)
 		if len(text) > p.label {
 			text = fmt.Sprintf("%.4s. %d", s.side, s.pid)
 		}
@@ -149,5 +147,5 @@ func (p *printer) margin(s speaker) string {
 	if text != "" {
 		text = style.Sprint(text)
 	}
-	return text + space + bars[s.side].Sprint("│")
+	return text + space + s.side.of(hostBar, containerBar).Sprint("│")
 }

@@ -12,23 +12,35 @@ const (
 	narrowLabel  = 13 // "cont. 4194304", where the calls are many
 )
 
+// paint is how text looks. A color is made of it only where something is said: each
+// start of a program would pay for it.
+type paint []color.Attribute
+
+// Sprint paints a text.
+func (p paint) Sprint(text string) string { return color.New(p...).Sprint(text) }
+
 // Bright text on a colored ground reads well on a dark screen, on a light
 // screen and on a projector; so do the four plain colors used for text.
 var (
-	labels = map[Side]*color.Color{
-		Host:      color.New(color.BgBlue, color.FgHiWhite, color.Bold),
-		Container: color.New(color.BgMagenta, color.FgHiWhite, color.Bold),
-	}
-	bars = map[Side]*color.Color{
-		Host:      color.New(color.FgBlue),
-		Container: color.New(color.FgMagenta),
-	}
-	callStyle  = color.New(color.Bold)
-	goodStyle  = color.New(color.FgGreen)
-	badStyle   = color.New(color.FgRed, color.Bold)
-	faintStyle = color.New(color.Faint)
-	plainStyle = color.New()
+	hostLabel      = paint{color.BgBlue, color.FgHiWhite, color.Bold}
+	containerLabel = paint{color.BgMagenta, color.FgHiWhite, color.Bold}
+	hostBar        = paint{color.FgBlue}
+	containerBar   = paint{color.FgMagenta}
+
+	callStyle  = paint{color.Bold}
+	goodStyle  = paint{color.FgGreen}
+	badStyle   = paint{color.FgRed, color.Bold}
+	faintStyle = paint{color.Faint}
+	plainStyle = paint{}
 )
+
+// of chooses what belongs to a side.
+func (s Side) of(host, container paint) paint {
+	if s == Container {
+		return container
+	}
+	return host
+}
 
 // colors turns color on or off, for all styles at once.
 func colors(on bool) { color.NoColor = !on }

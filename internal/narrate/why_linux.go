@@ -211,23 +211,18 @@ func (p *program) comment(line int) string {
 	return strings.Join(words, " ")
 }
 
-// ownOfGo are calls that the Go runtime and its standard library make for
-// themselves, by the function that makes them: they are no part of the story.
-var ownOfGo = map[string][]string{
-	// os finds out, once, what this kernel's pidfds can do.
-	"os.checkPidfd":              {"clone", "clone3", "waitid", "wait4"},
-	"os.checkClonePidfd":         {"clone", "clone3", "waitid", "wait4"},
-	"syscall.os_checkClonePidfd": {"clone", "clone3", "waitid", "wait4"},
-	"syscall.doCheckClonePidfd":  {"clone", "clone3", "waitid", "wait4"},
-}
-
-// isOwnOfGo reports whether Go makes a call for itself.
+// isOwnOfGo reports whether Go's standard library makes a call for itself: such are no
+// part of the story. os finds out, once, what this kernel's pidfds can do.
 func isOwnOfGo(call string, frames []frame) bool {
+	switch call {
+	case "clone", "clone3", "waitid", "wait4":
+	default:
+		return false
+	}
 	for _, f := range frames {
-		for _, own := range ownOfGo[f.function] {
-			if own == call {
-				return true
-			}
+		switch f.function {
+		case "os.checkPidfd", "os.checkClonePidfd", "syscall.os_checkClonePidfd", "syscall.doCheckClonePidfd":
+			return true
 		}
 	}
 	return false

@@ -62,7 +62,7 @@ func (b *builder) install(dirs []string) (contents string, err error) {
 	if busybox != nil {
 		contents, err = b.busybox(busybox, static)
 	} else {
-		contents, err = b.usual(find(programs, dirs, false))
+		contents, err = b.usual(find(programs(), dirs, false))
 	}
 	if err == nil && b.taken["bash"] {
 		contents += " and bash"
@@ -240,9 +240,11 @@ func (b *builder) library(path string) error {
 }
 
 // terminals are the values of TERM that bash, less and top are likely to meet.
-var terminals = strings.Fields(`
-	ansi alacritty dumb foot linux rxvt-unicode rxvt-unicode-256color screen screen-256color
-	tmux tmux-256color vt100 vt102 vt220 wezterm xterm xterm-color xterm-256color xterm-ghostty xterm-kitty`)
+func terminals() []string {
+	return strings.Fields(`
+		ansi alacritty dumb foot linux rxvt-unicode rxvt-unicode-256color screen screen-256color
+		tmux tmux-256color vt100 vt102 vt220 wezterm xterm xterm-color xterm-256color xterm-ghostty xterm-kitty`)
+}
 
 // companions brings what programs of the C library libc look for but no loader
 // lists: where the libraries are (glibc has a cache of that, musl a list), how
@@ -254,7 +256,7 @@ func (b *builder) companions(libc string) error {
 		wanted = append(wanted, filepath.Join(dir, lib))
 	}
 	for _, base := range []string{"/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo"} {
-		for _, terminal := range terminals {
+		for _, terminal := range terminals() {
 			wanted = append(wanted, filepath.Join(base, terminal[:1], terminal))
 		}
 	}

@@ -14,9 +14,11 @@ var (
 	busyboxes = []string{"busybox", "busybox.static"}
 
 	shells = []string{"bash"}
+)
 
-	// programs stand in for busybox where there is none.
-	programs = strings.Fields(`
+// programs stand in for busybox where there is none.
+func programs() []string {
+	return strings.Fields(`
 		sh ls cat ps hostname mount umount id sleep ip
 		mkdir rmdir rm cp mv ln touch chmod chown mknod mkfifo mktemp truncate sync
 		echo printf env test [ true false expr seq yes nproc date uname tty stty clear reset
@@ -27,7 +29,7 @@ var (
 		whoami groups su chroot nsenter unshare pivot_root switch_root setpriv capsh
 		findmnt lsns mountpoint losetup dmesg sysctl taskset prlimit
 		ping ss nc wget`)
-)
+}
 
 // systemDirs are looked in before the user's PATH. So the result is the same
 // for everybody, and a wrapper script of the user's does not hide a program.
@@ -87,7 +89,7 @@ func find(names, dirs []string, all bool) []program {
 func findAll(kind string, dirs []string) []program {
 	found := find(busyboxes, dirs, true)
 	if kind == kindPrograms {
-		found = append(found, find(programs, dirs, false)...)
+		found = append(found, find(programs(), dirs, false)...)
 	}
 	return append(found, find(shells, dirs, false)...)
 }

@@ -42,7 +42,7 @@ func systemSearch() []string { return searchPath("") }
 // the programs that the tests use: the loader is asked about each.
 func withoutBusybox(t testing.TB) []string {
 	t.Helper()
-	wanted := programs
+	wanted := programs()
 	if testing.Short() {
 		wanted = strings.Fields("sh ls cat id ps env true head tail wc seq grep sleep ip")
 	}

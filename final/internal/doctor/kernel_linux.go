@@ -112,15 +112,15 @@ func (m machine) engine() string {
 // initial are the namespaces that the kernel has made at its start: their numbers
 // stand in its linux/proc_ns.h (PROC_UTS_INIT_INO and so on). Those of the other
 // kinds have none of their own.
-var initial = map[string]string{"uts": "uts:[4026531838]", "pid": "pid:[4026531836]", "ipc": "ipc:[4026531839]",
-	"cgroup": "cgroup:[4026531835]", "user": "user:[4026531837]"}
+var initial = []string{"uts:[4026531838]", "pid:[4026531836]", "ipc:[4026531839]", "cgroup:[4026531835]", "user:[4026531837]"}
 
 // foreignNamespaces are the kinds of which we are in another than the machine's.
 func (m machine) foreignNamespaces() (names []string) {
-	for _, kind := range kinds {
-		link, err := os.Readlink(m.root + "/proc/self/ns/" + kind.name)
-		if err == nil && initial[kind.name] != "" && link != initial[kind.name] {
-			names = append(names, kind.name)
+	for _, namespace := range initial {
+		kind, _, _ := strings.Cut(namespace, ":")
+		link, err := os.Readlink(m.root + "/proc/self/ns/" + kind)
+		if err == nil && link != namespace {
+			names = append(names, kind)
 		}
 	}
 	return names

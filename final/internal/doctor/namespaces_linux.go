@@ -154,12 +154,10 @@ func describe(err error) string {
 	return fmt.Sprintf("%s (%s)", name, errno.Error())
 }
 
-// noSuchProgram is a path that execve(2), and nothing that happens before it,
-// answers with ENAMETOOLONG.
-var noSuchProgram = "/" + strings.Repeat("x", 2*unix.PathMax)
-
-// tryClone makes a process in new namespaces that then fails to become a program.
+// tryClone makes a process in new namespaces that then fails to become a program:
+// execve(2), and nothing that happens before it, answers with ENAMETOOLONG.
 func tryClone(flags uintptr, user bool) error {
+	noSuchProgram := "/" + strings.Repeat("x", 2*unix.PathMax)
 	_, err := syscall.ForkExec(noSuchProgram, []string{"x"}, &syscall.ProcAttr{Sys: inNamespaces(flags, user)})
 	if errors.Is(err, unix.ENAMETOOLONG) {
 		return nil

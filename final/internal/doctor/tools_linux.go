@@ -95,9 +95,13 @@ var managers = []struct{ program, install string }{
 }
 
 // packages have other names outside Debian and its relatives.
-var packages = map[string]map[string]string{
-	"busybox-static": {"dnf": "busybox", "pacman": "busybox", "zypper": "busybox-static"},
-	"golang-go":      {"dnf": "golang", "apk": "go", "pacman": "go", "zypper": "go"},
+var packages = []struct{ name, manager, other string }{
+	{"busybox-static", "dnf", "busybox"},
+	{"busybox-static", "pacman", "busybox"},
+	{"golang-go", "dnf", "golang"},
+	{"golang-go", "apk", "go"},
+	{"golang-go", "pacman", "go"},
+	{"golang-go", "zypper", "go"},
 }
 
 // install is what to type to have a package, given by its name in Debian.
@@ -106,8 +110,10 @@ func (m machine) install(name string) string {
 		if m.find(manager.program) == "" {
 			continue
 		}
-		if other := packages[name][manager.program]; other != "" {
-			name = other
+		for _, p := range packages {
+			if p.name == name && p.manager == manager.program {
+				return m.asRoot(manager.install + p.other)
+			}
 		}
 		return m.asRoot(manager.install + name)
 	}

@@ -24,7 +24,8 @@ type chain struct {
 	drops       bool   // what no rule decides on is dropped
 }
 
-var families = map[byte]string{unix.NFPROTO_INET: "inet", unix.NFPROTO_IPV4: "ip", unix.NFPROTO_IPV6: "ip6",
+// families are named as nft names them.
+var families = [256]string{unix.NFPROTO_INET: "inet", unix.NFPROTO_IPV4: "ip", unix.NFPROTO_IPV6: "ip6",
 	unix.NFPROTO_ARP: "arp", unix.NFPROTO_BRIDGE: "bridge", unix.NFPROTO_NETDEV: "netdev"}
 
 // has says whether there is such a chain of the family ip.
