@@ -119,8 +119,12 @@ func (c *container) cause(err error) error {
 	if c.ours.report == 0 || errors.As(err, &signal) {
 		return err
 	}
+	patience := 0
+	if errors.Is(err, unix.ESRCH) { // a process that is just ending has no namespaces, and still its descriptors
+		patience = 1000 // ms
+	}
 	report := []unix.PollFd{{Fd: int32(c.ours.report)}}
-	if unix.Poll(report, 0); report[0].Revents&unix.POLLHUP == 0 {
+	if unix.Poll(report, patience); report[0].Revents&unix.POLLHUP == 0 {
 		return err
 	}
 	if theirs := c.awaitCommand(); theirs != nil {
