@@ -197,6 +197,81 @@ var (
 	removedTree = regexp.MustCompile(`^(unlinkat\(AT_FDCWD, "/sys/fs/cgroup)/\w+/`)
 )
 
+// A program that calls narrate.Watch hands its source to explain: its comments are the
+// whys, and where a call has none, the catalogue's sentence is.
+func TestExplainOwnComments(t *testing.T) {
+	asRoot(t)
+	lesson.Type(t, "-quiet", "run", "-network", "none", "true").Exits(0) // makes the root file system
+	said := lessontest.RunCommand(t, "", exec.Command(lessontest.Program(), "explain", "-json", helper(t, "step04-chroot"), "run", "/bin/echo", "hi"))
+	said.Exits(0).Prints("hi\n")
+	source, err := os.ReadFile("../step04-chroot/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, commented := strings.Split(string(source), "\n"), 0
+	for _, n := range said.Narrated() {
+		if n.File == "main.go" && n.Line > 1 && strings.Contains(lines[n.Line-2], n.Why) {
+			commented++
+		}
+		if n.Call == "chroot" && (n.File != "main.go" || !strings.Contains(lines[n.Line-1], "unix.Chroot(")) {
+			t.Errorf("chroot is called in line %s:%d, which is another", n.File, n.Line)
+		}
+	}
+	if commented < 4 {
+		t.Errorf("%d calls have the comment above their line as why:\n%s", commented, said.Stderr)
+	}
+}
+
+// What runc create leaves behind becomes its command later: a narration in a file waits
+// for that, as where Docker starts runc.
+func TestExplainCreate(t *testing.T) {
+	asRoot(t)
+	lessontest.NeedTool(t, "runc")
+	dir := bundle(t, "runc")
+	configure(t, dir, "/bin/echo", "hi")
+	told, out := filepath.Join(dir, "told"), filepath.Join(dir, "out")
+	output, err := os.Create(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer output.Close()
+	create := exec.Command(lessontest.Program(), "explain", "-to", told, "runc", "create", "-b", dir, "gonsrun-test")
+	create.Stdout, create.Stderr = output, output
+	if err := create.Run(); err != nil {
+		t.Fatal(err)
+	}
+	defer exec.Command("runc", "delete", "-f", "gonsrun-test").Run()
+	read := func() string { text, _ := os.ReadFile(told); return string(text) }
+	if strings.Contains(read(), `execve("/bin/echo"`) {
+		t.Errorf("before runc start the command runs:\n%s", read())
+	}
+	lessontest.RunCommand(t, "", exec.Command("runc", "start", "gonsrun-test")).Exits(0)
+	whole := func() bool {
+		return strings.Contains(read(), `execve("/bin/echo"`) && strings.Contains(read(), "■ pid")
+	}
+	if !lessontest.Eventually(lessontest.Patience, whole) {
+		t.Errorf("after runc start the command is not told, with its board:\n%s", read())
+	}
+	printed := func() bool { text, _ := os.ReadFile(out); return string(text) == "hi\n" }
+	if !lessontest.Eventually(lessontest.Patience, printed) {
+		t.Error("the command has not printed what it should")
+	}
+}
+
+// Traced by an ordinary user, a set-user-ID program would get no rights: it is let go
+// before its execve, and explain says so.
+func TestExplainLetsGo(t *testing.T) {
+	asRoot(t)
+	user := ordinaryUser(t)
+	su := lessontest.NeedTool(t, "su")
+	if info, err := os.Stat(su); err != nil || info.Mode()&os.ModeSetuid == 0 {
+		lessontest.Missing(t, "%s is not set-user-ID", su)
+	}
+	plain := lessontest.RunCommand(t, "", commandOf(t, user, su, "--version"))
+	said := lessontest.RunCommand(t, "", commandOf(t, user, lessontest.Program(), "explain", su, "--version"))
+	said.Prints(plain.Stdout).Exits(0).Says("The narrator lets go now")
+}
+
 // lastWait is how bwrap's process 1 finds out that it is alone, while the other one ends.
 func lastWait(line string) bool {
 	return strings.HasPrefix(line, "wait4(-1, ") && strings.HasSuffix(line, " ECHILD")
