@@ -76,10 +76,27 @@ func settle() error {
 	if err := ownFiles("/etc/subuid"); err != nil {
 		return err
 	}
+	if err := oneVersion(); err != nil {
+		return err
+	}
 	if err := lessontest.OwnMachine(); err != nil {
 		return err
 	}
 	return resolver()
+}
+
+// oneVersion takes cgroup v2 away where v1 is there, too: crun refuses to run on such
+// a machine, and no reader's is one.
+func oneVersion() error {
+	const second = "/sys/fs/cgroup/unified"
+	var fs unix.Statfs_t
+	if unix.Statfs(second, &fs) != nil || fs.Type != unix.CGROUP2_SUPER_MAGIC {
+		return nil
+	}
+	if err := unix.Unmount(second, unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("unmount %s: %w", second, err)
+	}
+	return nil
 }
 
 // ownFiles mounts copies over files that a page writes to.
@@ -143,6 +160,12 @@ func (d *desk) forget(t *testing.T) {
 	}
 }
 
+// needs are programs that a page needs beside those of all pages.
+var needs = map[string][]string{
+	errorsPage:   {"newuidmap", "ip"},
+	"explain.md": {"runc", "crun", "bwrap", "unshare", "newuidmap"},
+}
+
 // TestConsole types what the console blocks of every page type, in order, and
 // compares what comes out.
 func TestConsole(t *testing.T) {
@@ -153,9 +176,10 @@ func TestConsole(t *testing.T) {
 	desk := newDesk(t)
 	for _, p := range pages(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(p.name), ".md"), func(t *testing.T) {
+			for _, tool := range needs[filepath.Base(p.name)] {
+				lessontest.NeedTool(t, tool)
+			}
 			if filepath.Base(p.name) == errorsPage {
-				lessontest.NeedTool(t, "newuidmap")
-				lessontest.NeedTool(t, "ip")
 				if _, err := os.Stat("/etc/subuid"); err != nil {
 					t.Fatal(err, "\nThe page writes to a copy of it, and nothing can be mounted where nothing is. Type: sudo touch /etc/subuid")
 				}
@@ -236,7 +260,7 @@ var started = regexp.MustCompile(`(?m)^\$ .*go (?:run|build) .*\./([\w/-]+)`)
 // signals by, says how a program failed, and fails with 1. For "go build -o FILE"
 // it copies one.
 const goScript = `
-if [ "$1 $2$GOOS" = "build -o" ] && [ ! -e %[1]s ]; then
+if [ "$1 $2$GOOS" = "build -o" ] && [ -e %[2]s/"${4##*/}" ] && [ ! -e %[1]s ]; then
 	exec cp %[2]s/"${4##*/}" "$3"
 fi
 case $1$2 in

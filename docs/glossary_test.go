@@ -12,7 +12,7 @@ import (
 // readingOrder are the pages in the order in which one reads them.
 var readingOrder = []string{
 	"README.md", "docs/README.md", "docs/step01-exec.md", "docs/step02-uts.md", "docs/step03-pid.md", "docs/step04-chroot.md",
-	"docs/step05-proc.md", "docs/step06-cgroups.md", "docs/narrator.md", "docs/final.md",
+	"docs/step05-proc.md", "docs/step06-cgroups.md", "docs/narrator.md", "docs/final.md", "docs/explain.md",
 }
 
 // An entry is a line of the glossary.

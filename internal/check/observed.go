@@ -20,10 +20,11 @@ type run struct {
 	look      *look // at the command, while it ran; nil when it never ran
 	looked    int   // how many calls had been asked then
 
-	status   int  // exit status of the program; -n for signal n
-	hung     bool // it was ended by us
-	tooMany  bool // because it made processes without end
-	early    bool // it ended before its command
+	status  int  // exit status of the program; -n for signal n
+	hung    bool // it was ended by us
+	tooMany bool // because it made processes without end
+	early   bool // it ended before its command
+	//lint:ignore U1000 it is set and read where programs can be run: on Linux
 	unwaited bool // it ended after its command, and had not waited for it
 	stdout   string
 	stderr   string
@@ -43,7 +44,8 @@ type process struct {
 	ended       bool
 	status      int
 	doing       string // what it was in the middle of, when it was ended by us
-	busy        int    // the thread that was
+	//lint:ignore U1000 it is set and read where programs can be run: on Linux
+	busy int // the thread that was
 }
 
 // call is a system call of the kinds that containers are made of.
