@@ -33,8 +33,8 @@ func TestImplThatIsNoProgram(t *testing.T) {
 		dir + "/text":           "there is no Go program in " + dir + "/text",
 		dir + "/windows":        "there is no Go program in " + dir + "/windows",
 		dir + "/library":        "are of package library. A program is of package main",
-		dir + "/broken":         dir + "/broken/main.go:3:15: undefined: undefined\n    (Go knows no such name.",
-		dir + "/garbage":        dir + "/garbage/main.go:1:1: expected 'package', found this",
+		dir + "/broken":         "/broken/main.go:3:15: undefined: undefined\n    (Go knows no such name.", // the folder as go build calls it
+		dir + "/garbage":        "/garbage/main.go:1:1: expected 'package', found this",
 		"./internal/lessontest": "are of package lessontest",
 	} {
 		result := RunCommand(t, "", tests("-impl", impl)).Exits(1).Prints("")
