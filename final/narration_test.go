@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"gonsrun/internal/lessontest"
 )
 
@@ -76,6 +78,27 @@ func TestNarrationLeavesTheCommandAlone(t *testing.T) {
 		}
 		if lines := strings.Count(term.Raw(), "\n"); lines != strings.Count(term.Raw(), "\r\n") {
 			t.Errorf("%s: of %d lines only %d end with a carriage return: %q", flag, lines, strings.Count(term.Raw(), "\r\n"), term.Raw())
+		}
+	}
+}
+
+// Ctrl-C at a prompt ends the explained program, as without: it has one thread, and no
+// call is made that waited for a key.
+func TestPauseOfExplainInterrupted(t *testing.T) {
+	asRoot(t)
+	for _, before := range []int{0, 1, 2} {
+		term := lessontest.NewTerminal(t, 80, exec.Command(lessontest.Program(), "explain", "-pause", "unshare", "-u", "sh", "-c", "echo ran"))
+		for range before {
+			term.Expect("q: quit")
+			term.Type("\n")
+		}
+		term.Expect("q: quit")
+		term.Type("\x03")
+		if status := term.Wait(); status != -int(unix.SIGINT) {
+			t.Errorf("after %d times Enter, Ctrl-C ends it with %d, expected SIGINT", before, status)
+		}
+		if strings.Contains(term.Raw(), "\nran") {
+			t.Errorf("the command has run:\n%s", term.Raw())
 		}
 	}
 }

@@ -121,6 +121,8 @@ func Beside(s Story) {
 	}
 	if !offer(s.Source) {
 		beside(brief{Story: s})
+	} else if s.Settings.To != "" || s.Settings.JSON {
+		fmt.Fprintln(os.Stderr, "A narrator watches already, and tells this, too: its -to and -json count, and not these.")
 	}
 }
 

@@ -232,7 +232,7 @@ var (
 		{bind("none", "/r/sys/fs/cgroup/pids", unix.MS_REMOUNT|unix.MS_RDONLY), "This mount of a cgroup tree"},
 		{bind("none", "/r", unix.MS_REMOUNT), "The options of this one mount change: nothing is forbidden."},
 		{bind("none", "/r", unix.MS_REMOUNT|unix.MS_NODEV|unix.MS_NOEXEC), "The options of this one mount change: no devices, no programs."},
-		{mount("", "/", "", unix.MS_REMOUNT|unix.MS_PRIVATE), "The options of a file system change"},
+		{mount("", "/", "", unix.MS_REMOUNT|unix.MS_PRIVATE), "The options of this mount, and"},
 		{bind("/dev/null", "/proc/kcore", 0), "A file is hidden"},
 		{bind("/proc/bus", "/proc/bus", unix.MS_REC), "Bound to itself, a path becomes a mount with"},
 		{bind("/r", "/r/", unix.MS_REC), "Bound to itself, a path becomes a mount of"},
@@ -263,6 +263,7 @@ var (
 		{mount("ext4", "/r", "", 0xc0ed0000), "A file system is mounted"}, // MS_MGC_VAL
 		{aboutPath("umount2", ".", 0, unix.MNT_DETACH), "The mount on top here"},
 		{aboutPath("umount2", "/old", 0, unix.MNT_DETACH), "A mount goes, with all"},
+		{aboutPath("umount2", "/old", 0, unix.MNT_EXPIRE), "A mount that nobody uses"},
 		{aboutPath("umount2", "/old"), "A mount goes away"},
 		{call("open_tree", 0, 0, unix.OPEN_TREE_CLONE), "A mount is copied, to no place"},
 		{call("open_tree"), "A file or folder is opened"},

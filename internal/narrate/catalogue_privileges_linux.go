@@ -19,14 +19,14 @@ func privilegesChapter() chapter {
 		{calls: "capset", when: keepsNone, why: "This process gives up all its capabilities.", man: capabilitiesPage},
 		{calls: "capset", why: "This process has these capabilities now, and no others.", man: capabilitiesPage},
 
-		{calls: "prctl", when: option(unix.PR_SET_NO_NEW_PRIVS), why: "No execve gives new rights now: set-user-ID is ignored."},
+		{calls: "prctl", when: both(option(unix.PR_SET_NO_NEW_PRIVS), value(1, 1)), why: "No execve gives new rights now: set-user-ID is ignored."},
 		{calls: "prctl", when: both(option(unix.PR_SET_DUMPABLE), value(1, 0)), why: "From here on only the privileged may look into this process."},
 		{calls: "prctl", when: option(unix.PR_SET_DUMPABLE), why: "Processes of the same user may look into this one."},
 		{calls: "prctl", when: option(unix.PR_SET_SECUREBITS), why: "These bits say what user id 0 means for capabilities.", man: capabilitiesPage},
 		{calls: "prctl", when: both(option(unix.PR_SET_KEEPCAPS), value(1, 0)), why: "Giving up user 0 will take the capabilities away, as usual.", man: capabilitiesPage},
 		{calls: "prctl", when: option(unix.PR_SET_KEEPCAPS), why: "Giving up user 0 will leave the permitted capabilities.", man: capabilitiesPage},
 		{calls: "prctl", when: both(option(unix.PR_SET_SECCOMP), value(1, unix.SECCOMP_MODE_FILTER)), why: filters, about: length, man: "seccomp(2)"},
-		{calls: "prctl", when: option(unix.PR_SET_SECCOMP), why: strict, man: "seccomp(2)"},
+		{calls: "prctl", when: both(option(unix.PR_SET_SECCOMP), value(1, unix.SECCOMP_MODE_STRICT)), why: strict, man: "seccomp(2)"},
 		{calls: "seccomp", when: option(unix.SECCOMP_SET_MODE_FILTER), why: filters, about: length},
 		{calls: "seccomp", why: strict},
 

@@ -54,7 +54,7 @@ func rootChapter() chapter {
 		{calls: "mount", when: both(mounts(unix.MS_REMOUNT), mounts(unix.MS_RDONLY), inMachineFiles), why: "This mount changes its options: %s.", about: options, fold: readOnlyPath, item: inRoot},
 		{calls: "mount", when: both(mounts(unix.MS_REMOUNT), inCgroups), why: "This mount of a cgroup tree changes its options: %s.", about: options, fold: cgroupPlaces, item: last},
 		{calls: "mount", when: both(mounts(unix.MS_REMOUNT), mounts(unix.MS_BIND)), why: "The options of this one mount change: %s.", about: options},
-		{calls: "mount", when: mounts(unix.MS_REMOUNT), why: "The options of a file system change, wherever it is mounted: %s.", about: options},
+		{calls: "mount", when: mounts(unix.MS_REMOUNT), why: "The options of this mount, and of its file system, change: %s.", about: options},
 
 		{calls: "mount", when: both(mounts(unix.MS_BIND), from("/dev/null")), why: "A file is hidden: who reads it gets nothing, as from /dev/null.", fold: hidden, item: last},
 		{calls: "mount", when: both(mounts(unix.MS_BIND), toItself, inMachineFiles), why: "Bound to itself, a path becomes a mount with its own options.", fold: readOnlyPath, item: inRoot},
@@ -86,6 +86,7 @@ func rootChapter() chapter {
 
 		{calls: "umount2", when: both(at("."), hasBits(1, unix.MNT_DETACH)), why: "The mount on top here goes: after pivot_root, the old root.", fold: turns, item: words("the old root goes")},
 		{calls: "umount2", when: hasBits(1, unix.MNT_DETACH), why: "A mount goes, with all below it. Who still uses it may finish."},
+		{calls: "umount2", when: hasBits(1, unix.MNT_EXPIRE), why: "A mount that nobody uses is marked; the second such call takes it away."},
 		{calls: "umount2", why: "A mount goes away, in this mount namespace."},
 
 		{calls: "open_tree", why: "A file or folder is opened by its place in the tree of mounts, and not for reading."},

@@ -67,7 +67,7 @@ func sameContent(one, other string) bool {
 // lookUpMissing is the entry of an execve of a file that is not there: so the folders
 // of PATH are searched.
 func lookUpMissing(file string) entry {
-	return entry{why: "The program is looked for in the folders of PATH, one after the other.", man: "execve(2)",
+	return entry{why: "No program is at this place. Shells try each folder of PATH.", man: "execve(2)",
 		fold: "PATH " + path.Base(file), item: path.Dir(file)}
 }
 

@@ -21,6 +21,43 @@ func (w *watcher) takeSource(thread *trace.Thread, c *trace.Call) bool {
 	return true
 }
 
+// cannotTell takes care of what is not told, and says so: calls of a 32-bit program, once,
+// and ptrace, when that fails.
+func (w *watcher) cannotTell(thread *trace.Thread, c *trace.Call) bool {
+	switch {
+	case w.Lesson:
+		return false
+	case c.Foreign():
+		if !w.unseen {
+			w.unseen = true
+			w.sayOf(thread, "This is a 32-bit program, or makes a call as one: such calls are not told.")
+		}
+		return true
+	case c.Number == unix.SYS_PTRACE:
+		c.Note = &told{thread: thread, call: c, traces: true}
+		return true
+	}
+	return false
+}
+
+// triedToTrace says why a program cannot trace another one: that has a tracer.
+func (w *watcher) triedToTrace(t *told) {
+	if t.call.Errno() == unix.EPERM {
+		w.sayOf(t.thread, "ptrace was answered with EPERM: a process has one tracer at most, and that is the narrator. Without explain it may work.")
+	}
+}
+
+// sayOf says something of the narrator's own about a process.
+func (w *watcher) sayOf(thread *trace.Thread, text string) {
+	if w.JSON() {
+		return
+	}
+	w.unfold()
+	w.print.look()
+	w.print.begin(w.speakerOf(thread, reason{}), w.print.lines(plainStyle, text), false)
+	w.spoken = nil
+}
+
 // watchesOn reports whether there is more to tell after the end of the program that was
 // started: a container that "runc create" leaves behind becomes its command later. Only a
 // narration that goes into a file waits for that: a terminal is somebody else's by then.

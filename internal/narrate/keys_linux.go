@@ -46,6 +46,13 @@ func (w *watcher) pressed(key byte) {
 // pass passes what was typed to the host's side, when only the container's process
 // group has the terminal: in the middle of Go's clone and execve.
 func (w *watcher) pass(sig syscall.Signal) {
+	if t := w.pause.waitsFor; !w.Lesson && t != nil && t.thread.Held() {
+		// A process with one thread takes no signal while that is held: it asks again later.
+		w.pause.leave()
+		w.tracer.Again(t.thread)
+		w.tracer.Continue(t.thread)
+		return
+	}
 	if w.pause.alone {
 		unix.Kill(w.host.ID, sig)
 		w.passed = w.borrower != nil && sig == unix.SIGTSTP
@@ -74,7 +81,11 @@ func (w *watcher) stopTyped(e trace.Event) {
 // goOnWithoutPause: a signal ends the run, and the host's side shall not wait for
 // a key before it can do that.
 func (w *watcher) goOnWithoutPause() {
-	if t := w.pause.waitsFor; t != nil && (t.thread.Process == w.host || t.borrows()) {
+	t := w.pause.waitsFor
+	if t != nil && !w.Lesson && t.isExecve() {
+		return // another thread takes the signal: an execve that goes on would end that thread, and the signal with it
+	}
+	if t != nil && (t.thread.Process == w.host || t.borrows()) {
 		w.pause.off = true
 		w.pause.done()
 		w.make(t)

@@ -73,6 +73,7 @@ type told struct {
 	missing  bool   // an execve of a file that is not there
 	hidden   bool   // a step that only carries the story on: the text leaves it out, if it works
 	folded   bool   // told in one block with the calls before it
+	traces   bool   // it is a ptrace, which only one tracer can make
 	receives bool   // it may bring the answer to a netlink message
 	byGo     bool   // made by Go's way to start a program
 	command  bool   // the execve that makes the container the command
@@ -298,6 +299,10 @@ func (w *watcher) entry(e trace.Event) {
 		w.tracer.Continue(e.Thread)
 		return
 	}
+	if w.cannotTell(e.Thread, e.Call) {
+		w.tracer.Continue(e.Thread)
+		return
+	}
 	if !mayBeTold(e.Call, w.Lesson) {
 		w.tracer.Continue(e.Thread)
 		return
@@ -431,6 +436,10 @@ func (w *watcher) exit(e trace.Event) {
 	if t != nil && t.receives {
 		e.Call.ReadAnswer()
 		w.answered(t)
+		t = nil
+	}
+	if t != nil && t.traces {
+		w.triedToTrace(t)
 		t = nil
 	}
 	if t != nil && !t.born {

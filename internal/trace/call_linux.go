@@ -85,6 +85,10 @@ func (c *Call) Name() string {
 	return Name(c.Number)
 }
 
+// Foreign reports whether the call is made by another table of numbers than this
+// program's own, as a 32-bit program does.
+func (c *Call) Foreign() bool { return c.arch != ourArch || c.Number&x32Bit != 0 }
+
 // Errno is the error that the call was answered with, 0 for none.
 func (c *Call) Errno() syscall.Errno {
 	if c.Result < 0 && c.Result > -4096 {

@@ -33,7 +33,11 @@ func Open() (int, error) {
 		return 0, err
 	}
 	defer unix.Close(fd)
-	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, aboveFiles)
+	above, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, aboveFiles)
+	if err != nil {
+		return 0, fmt.Errorf("fcntl(F_DUPFD_CLOEXEC, %d): %w; allow more open files:\n  ulimit -n 1024", aboveFiles, err)
+	}
+	return above, nil
 }
 
 // readOnlyMount clones the mount that the program's file is on, for that file
