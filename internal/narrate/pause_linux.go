@@ -17,7 +17,7 @@ type pause struct {
 	skip     map[string]Side // c: this chapter goes on without waiting, until who told it then tells another; in lessons, "" for all of a side
 	waitsFor *told           // the call before which a key is waited for
 	keys     chan byte
-	lost     chan struct{} // nothing can be read from the terminal anymore
+	lost     chan *reading // nothing can be read from the terminal anymore
 
 	processes func() []int // the program's, which may read from the terminal; the host's side first
 	alone     bool         // what is typed reaches us, and not the host's side
@@ -28,8 +28,11 @@ type pause struct {
 	tty     *os.File      // the same, to read from
 	until   time.Time     // it is about to stop: nobody reads before
 	modes   *unix.Termios // of the terminal before we wait for a key; nil when we do not
-	ended   chan struct{} // the goroutine that reads has ended
+	reading *reading
 }
+
+// reading is one waiting for a key: a goroutine reads, until it is given up.
+type reading struct{ pause *pause }
 
 // prompts are what is shown while a key is waited for.
 type prompts struct {
@@ -44,7 +47,7 @@ var (
 
 // newPause gets ready to wait for keys. host is the process group of the host's side.
 func newPause(wanted bool, host int, print *printer) *pause {
-	p := &pause{skip: map[string]Side{}, prompts: lessonPrompts, print: print, keys: make(chan byte), lost: make(chan struct{})}
+	p := &pause{skip: map[string]Side{}, prompts: lessonPrompts, print: print, keys: make(chan byte), lost: make(chan *reading)}
 	if !wanted {
 		return p
 	}
@@ -97,8 +100,8 @@ func (p *pause) again() {
 	unix.IoctlSetTermios(p.fd, unix.TCSETS, &single)
 	p.tty.WriteString(p.prompt())
 	p.tty.SetReadDeadline(time.Time{})
-	p.ended = make(chan struct{})
-	go p.read(p.ended)
+	p.reading = &reading{p}
+	go p.reading.read()
 }
 
 // prompt fits on the terminal.
@@ -146,15 +149,14 @@ func (p *pause) foreground() bool {
 }
 
 // read delivers keys until its read is given up.
-func (p *pause) read(ended chan struct{}) {
-	defer close(ended)
-	key := make([]byte, 1)
+func (r *reading) read() {
+	p, key := r.pause, make([]byte, 1)
 	for {
 		n, err := p.tty.Read(key)
 		if err != nil || n == 0 {
 			if !errors.Is(err, os.ErrDeadlineExceeded) {
 				select { // the terminal has been given to another process group
-				case p.lost <- struct{}{}:
+				case p.lost <- r:
 				case <-time.After(patience):
 				}
 			}
@@ -178,6 +180,14 @@ func (p *pause) leave() {
 	p.tty.SetReadDeadline(time.Unix(1, 0))
 	p.tty.WriteString("\r\x1b[2K")
 	unix.Setpgid(0, 0)
+}
+
+// loses is a reading that can read no more. One that was given up was in the
+// background by then, and is of no interest.
+func (p *pause) loses(r *reading) {
+	if r == p.reading {
+		p.leave()
+	}
 }
 
 // done ends the waiting for a key.

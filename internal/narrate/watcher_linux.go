@@ -174,8 +174,8 @@ func (w *watcher) loop() {
 			}
 		case key := <-w.pause.keys:
 			w.pressed(key)
-		case <-w.pause.lost:
-			w.pause.leave()
+		case reading := <-w.pause.lost:
+			w.pause.loses(reading)
 		case <-again:
 			again = nil
 			w.pause.again()
