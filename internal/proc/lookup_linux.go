@@ -39,6 +39,9 @@ func LookUp(name string, environment []string) (string, error) {
 		if err == nil {
 			return path, nil
 		}
+		if where != "" && !canSee(path) {
+			continue // as for a shell: what is in a folder that is closed to us is not found
+		}
 		if !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR) {
 			refused = fmt.Errorf("%s %w: %s (%w)", path, ErrNotExecutable, unix.ErrnoName(err.(unix.Errno)), err)
 		}
@@ -50,6 +53,12 @@ func LookUp(name string, environment []string) (string, error) {
 		return "", fmt.Errorf("%w: %s is in none of the folders of PATH, %s", ErrNotFound, name, strings.ReplaceAll(where, ":", " "))
 	}
 	return "", fmt.Errorf("%w: %s does not exist", ErrNotFound, name)
+}
+
+// canSee reports whether the folders on the way to a file are open to us.
+func canSee(path string) bool {
+	var st unix.Stat_t
+	return unix.Stat(path, &st) != unix.EACCES
 }
 
 // executable says why path cannot be run, nil when it can.
